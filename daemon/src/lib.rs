@@ -1,1 +1,3 @@
-//! x
+//! The daemon and its administration tool: sockets, threads, configuration, logs.
+
+pub mod config;

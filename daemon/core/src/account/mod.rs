@@ -1,0 +1,5 @@
+//! Who may log in: the user file, passwords, and the penalties of those who guess.
+
+pub mod password;
+pub mod penalties;
+pub mod user_file;

@@ -1,0 +1,86 @@
+//! What goes to `login.log` and `operate.log`, as values. How a line looks is the daemon's business.
+
+use ftp_proto::message::Refusal;
+use ftp_proto::{Code, Root, UserName, VirtualPath};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audit {
+    /// Someone became a user, or did not, or ceased to be one.
+    Login {
+        /// From where.
+        peer: SocketAddr,
+        /// The name as it was given; not a checked one. Escape it.
+        user: String,
+        /// What happened.
+        event: LoginEvent,
+    },
+    /// A user did something to a file.
+    Operate {
+        /// From where.
+        peer: SocketAddr,
+        /// Who.
+        user: UserName,
+        /// The word of the request: `get`, `put`, `rm`, `mkdir`, `rmdir`, `rename`.
+        op: &'static str,
+        /// On what. Escape it.
+        path: VirtualPath,
+        /// The new path of a rename.
+        to: Option<VirtualPath>,
+        /// Bytes of the file that went over the wire (get, put) or were freed (rm).
+        bytes: u64,
+        /// From the request to the answer.
+        took: Duration,
+        /// The root of a whole transfer.
+        root: Option<Root>,
+        /// How it ended.
+        result: Result<(), Code>,
+    },
+    /// Something failed at our side: for the operator.
+    Failed {
+        /// From where the request came.
+        peer: SocketAddr,
+        /// Whose.
+        user: Option<UserName>,
+        /// What failed and how, with what the client is not told.
+        what: String,
+    },
+}
+
+/// What happened to a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginEvent {
+    /// With the password or with a token.
+    Accepted {
+        /// `password` or `token`.
+        by: &'static str,
+        /// How long it took.
+        took: Duration,
+    },
+    /// It was refused; `why` is a word like `wrong_password`, `unknown_user`, `penalty`, `queue_full`, `bad_token`, `drain`.
+    Refused {
+        /// The reason, which the peer is not told.
+        why: &'static str,
+        /// What the peer was told.
+        code: Code,
+    },
+    /// It ended; `why` is a word like `logout`, `closed`, `lost`, `idle`, `account_changed`, `drain`, `protocol`.
+    Ended {
+        /// The reason.
+        why: &'static str,
+        /// How long it was.
+        after: Duration,
+        /// Bytes of files received.
+        received: u64,
+        /// Bytes of files sent.
+        sent: u64,
+    },
+}
+
+/// The code of a refusal, for a log.
+#[must_use]
+pub fn result_of(refusal: &Refusal) -> Result<(), Code> {
+    Err(refusal.code)
+}

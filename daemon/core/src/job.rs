@@ -1,0 +1,278 @@
+//! Blocking work as values: a job owns what it works on, runs on a worker, and comes back as an outcome.
+
+use crate::account::password::PasswordHash;
+use crate::fault::Fault;
+use crate::transfer::{Appended, Published, PutFailed, Read, Sink, Source};
+use crate::vfs::{Durability, Home, Lister, Renamed, Survey};
+use ftp_proto::message::{Entry, Get, Page, PartEntry, Put, PutEnd, Secret};
+use ftp_proto::{Chunk, Etag, UserName, VirtualPath};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A queue of its own, with workers of its own: password checks can starve neither writes nor the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Password checks. Bounded tightly; a full lane rejects.
+    Login,
+    /// Everything else. One job per session, so it is bounded by the sessions.
+    Disk,
+}
+
+/// Something that blocks.
+#[derive(Debug)]
+pub enum Job {
+    /// Check a password. Always costs the same, whether the user exists or not.
+    Verify {
+        /// What the password should match; a decoy for an unknown user.
+        hash: PasswordHash,
+        /// What was given.
+        password: Secret,
+    },
+    /// Open a user's home, making it if it is not there, and read it through.
+    Survey {
+        /// The folder `users/<name>`.
+        folder: PathBuf,
+        /// What `ok` has to survive.
+        durability: Durability,
+    },
+    /// Note the login for `ftp-admin view`; nothing depends on it.
+    NoteLogin {
+        /// Whose home.
+        home: Arc<Home>,
+        /// Who, from where and when, as one line.
+        line: String,
+    },
+    /// See [`Home::stat`].
+    Stat {
+        /// Whose home.
+        home: Arc<Home>,
+        /// Which entry.
+        path: VirtualPath,
+    },
+    /// See [`Home::list`].
+    List {
+        /// Whose home.
+        home: Arc<Home>,
+        /// Which directory.
+        path: VirtualPath,
+    },
+    /// The next page of a listing.
+    NextPage(Box<Lister>),
+    /// See [`Home::mkdir`].
+    Mkdir {
+        /// Whose home.
+        home: Arc<Home>,
+        /// Which directory.
+        path: VirtualPath,
+    },
+    /// See [`Home::rmdir`].
+    Rmdir {
+        /// Whose home.
+        home: Arc<Home>,
+        /// Which directory.
+        path: VirtualPath,
+    },
+    /// See [`Home::rm`].
+    Rm {
+        /// Whose home.
+        home: Arc<Home>,
+        /// Which file.
+        path: VirtualPath,
+    },
+    /// See [`Home::rename`].
+    Rename {
+        /// Whose home.
+        home: Arc<Home>,
+        /// The path now.
+        from: VirtualPath,
+        /// The path then.
+        to: VirtualPath,
+        /// Whether a file there may be replaced.
+        replace: bool,
+    },
+    /// See [`Home::parts`].
+    Parts {
+        /// Whose home.
+        home: Arc<Home>,
+    },
+    /// See [`Home::remove_parts`]. No session may have them open.
+    RemoveParts {
+        /// Whose home.
+        home: Arc<Home>,
+        /// Which.
+        ids: Vec<Etag>,
+    },
+    /// Open a file for a download and, at offset 0, read the first batch. See [`Source::open`].
+    OpenGet {
+        /// Whose home.
+        home: Arc<Home>,
+        /// What is asked.
+        get: Get,
+    },
+    /// Open a file to hash it: a `sum`. See [`Source::open`].
+    OpenSum {
+        /// Whose home.
+        home: Arc<Home>,
+        /// Which file.
+        path: VirtualPath,
+        /// Whether the MD5 is wanted.
+        md5: bool,
+    },
+    /// Hash the next slice of what is not sent. See [`Source::hash_slice`].
+    HashSource(Box<Source>),
+    /// Read the next chunks into these buffers. See [`Source::read`].
+    Read(Box<Source>, Vec<Vec<u8>>),
+    /// Open an upload: make or find its part. See [`Sink::open`].
+    OpenPut {
+        /// Whose home.
+        home: Arc<Home>,
+        /// What is asked.
+        put: Put,
+    },
+    /// Check the next slice of what an earlier attempt left. See [`Sink::hash_slice`].
+    HashSink(Box<Sink>),
+    /// Check and write chunks. See [`Sink::append`].
+    Append(Box<Sink>, Vec<Chunk>),
+    /// Compare, make durable, put in place. See [`Sink::finish`].
+    Finish(Box<Sink>, PutEnd),
+    /// Close an upload and keep its part. See [`Sink::close`].
+    CloseSink(Box<Sink>),
+    /// Close a download: closing a file can block too.
+    CloseSource(Box<Source>),
+    /// A whole small file at once. See [`crate::transfer::store`].
+    Store {
+        /// Whose home.
+        home: Arc<Home>,
+        /// What is asked.
+        put: Put,
+        /// Its only chunk; none for an empty file.
+        chunk: Option<Chunk>,
+        /// What it should be.
+        end: PutEnd,
+    },
+}
+
+/// How a job ended. What it owned comes back in it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Of [`Job::Verify`]: whether it matches.
+    Verified(bool),
+    /// Of [`Job::Survey`].
+    Surveyed(Result<(Arc<Home>, Survey), Fault>),
+    /// Of [`Job::NoteLogin`] and [`Job::CloseSource`].
+    Noted,
+    /// Of [`Job::Stat`].
+    Stat(Result<Entry, Fault>),
+    /// Of [`Job::List`] and [`Job::NextPage`]; without a lister it was the last page.
+    Page(Result<(Page, Option<Box<Lister>>), Fault>),
+    /// Of [`Job::Mkdir`] and [`Job::Rmdir`].
+    Changed(Result<(), Fault>),
+    /// Of [`Job::Rm`]: the bytes that were freed.
+    Removed(Result<u64, Fault>),
+    /// Of [`Job::Rename`].
+    Renamed(Result<Renamed, Fault>),
+    /// Of [`Job::Parts`].
+    Parts(Result<Vec<PartEntry>, Fault>),
+    /// Of [`Job::RemoveParts`]: which of them are gone, and the bytes that were freed; also those of a run that then failed.
+    PartsRemoved(Vec<(Etag, u64)>, Result<(), Fault>),
+    /// Of [`Job::OpenGet`], [`Job::OpenSum`], [`Job::HashSource`] and [`Job::Read`]: the file and what was read of it. After a fault the file is closed.
+    Read(Result<Box<Read>, Fault>),
+    /// Of [`Job::OpenPut`] and [`Job::HashSink`].
+    Sink(Result<Box<Sink>, PutFailed>),
+    /// Of [`Job::Append`].
+    Appended(Box<Appended>),
+    /// Of [`Job::Finish`] and [`Job::Store`].
+    Stored(Result<Published, PutFailed>),
+    /// Of [`Job::CloseSink`]: the bytes its part still holds.
+    SinkClosed(u64),
+    /// A job panicked; what it owned is lost.
+    Panicked,
+}
+
+impl Job {
+    /// Where it queues.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Verify { .. } => Lane::Login,
+            _ => Lane::Disk,
+        }
+    }
+
+    /// Does the work. Only a worker calls this.
+    #[must_use]
+    pub fn run(self) -> Outcome {
+        match self {
+            Self::Verify { hash, password } => Outcome::Verified(hash.matches(&password)),
+            Self::Survey { folder, durability } => Outcome::Surveyed(Home::open(&folder, durability).and_then(|home| {
+                let survey = home.survey()?;
+                Ok((Arc::new(home), survey))
+            })),
+            Self::NoteLogin { home, line } => {
+                home.note_login(&line);
+                Outcome::Noted
+            }
+            Self::Stat { home, path } => Outcome::Stat(home.stat(&path)),
+            Self::List { home, path } => Outcome::Page(home.list(&path).and_then(Lister::page)),
+            Self::NextPage(lister) => Outcome::Page(lister.page()),
+            Self::Mkdir { home, path } => Outcome::Changed(home.mkdir(&path)),
+            Self::Rmdir { home, path } => Outcome::Changed(home.rmdir(&path)),
+            Self::Rm { home, path } => Outcome::Removed(home.rm(&path)),
+            Self::Rename { home, from, to, replace } => Outcome::Renamed(home.rename(&from, &to, replace)),
+            Self::Parts { home } => Outcome::Parts(home.parts()),
+            Self::RemoveParts { home, ids } => {
+                let (removed, result) = home.remove_parts(&ids);
+                Outcome::PartsRemoved(removed, result)
+            }
+            Self::OpenGet { home, get } => Outcome::Read(Source::open_get(&home, &get)),
+            Self::OpenSum { home, path, md5 } => Outcome::Read(Source::open_sum(&home, &path, md5)),
+            Self::HashSource(source) => Outcome::Read(source.hash_slice()),
+            Self::Read(source, buffers) => Outcome::Read(source.read(buffers)),
+            Self::OpenPut { home, put } => Outcome::Sink(Sink::open(home, put).map(Box::new)),
+            Self::HashSink(sink) => Outcome::Sink(sink.hash_slice()),
+            Self::Append(sink, chunks) => Outcome::Appended(Box::new(sink.append(chunks))),
+            Self::Finish(sink, end) => Outcome::Stored(sink.finish(&end)),
+            Self::CloseSink(sink) => Outcome::SinkClosed(sink.close()),
+            Self::CloseSource(source) => {
+                drop(source);
+                Outcome::Noted
+            }
+            Self::Store { home, put, chunk, end } => Outcome::Stored(crate::transfer::store(home, put, chunk, &end)),
+        }
+    }
+
+    /// One word for logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Verify { .. } => "verify",
+            Self::Survey { .. } => "survey",
+            Self::NoteLogin { .. } => "note_login",
+            Self::Stat { .. } => "stat",
+            Self::List { .. } | Self::NextPage(_) => "list",
+            Self::Mkdir { .. } => "mkdir",
+            Self::Rmdir { .. } => "rmdir",
+            Self::Rm { .. } => "rm",
+            Self::Rename { .. } => "rename",
+            Self::Parts { .. } => "parts",
+            Self::RemoveParts { .. } => "remove_parts",
+            Self::OpenGet { .. } => "open_get",
+            Self::OpenSum { .. } => "open_sum",
+            Self::HashSource(_) => "hash_source",
+            Self::Read(..) => "read",
+            Self::OpenPut { .. } => "open_put",
+            Self::HashSink(_) => "hash_sink",
+            Self::Append(..) => "append",
+            Self::Finish(..) => "finish",
+            Self::CloseSink(_) => "close_sink",
+            Self::CloseSource(_) => "close_source",
+            Self::Store { .. } => "store",
+        }
+    }
+}
+
+/// The folder of one user below the daemon's `users`.
+#[must_use]
+pub fn user_folder(users: &std::path::Path, user: &UserName) -> PathBuf {
+    users.join(user.as_str())
+}

@@ -1,0 +1,1 @@
+//! What sessions share on the reactor's thread: accounts, ledgers, tokens, penalties.
