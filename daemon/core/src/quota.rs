@@ -4,46 +4,120 @@
 //! numbers are derived by a walk ([`crate::vfs::Survey`]) and never stored, so a crash cannot make them drift.
 
 use crate::vfs::Survey;
-use ftp_proto::Etag;
 use ftp_proto::message::{Account, Refusal};
+use ftp_proto::{Code, Etag};
+use std::collections::HashMap;
 
 /// The ledger of one user.
+///
+/// What is used is the bytes in the home, the bytes in the parts of finished attempts, and what open uploads have reserved. Until an outcome is
+/// settled this is never less than what lies on the disk: an upload is counted by its reservation until it is counted in the home, and what is
+/// gone is counted until its removal is told.
 #[derive(Debug)]
-pub struct Ledger {}
+pub struct Ledger {
+    quota: Option<u64>,
+    entries_limit: u64,
+    /// Bytes in the home. Signed: the removal of a new file may be settled before the upload that made it, whose reservation outweighs it.
+    home: i128,
+    /// Files and directories in the home; signed for the same reason.
+    home_entries: i64,
+    /// What the parts of finished attempts hold.
+    parts: HashMap<Etag, u64>,
+    /// The bytes of all open reservations.
+    reserved: u128,
+    /// How many are open; each is an entry.
+    open: u64,
+}
 
 /// Room that was set aside for one upload. It must be settled: to drop it is a leak, which the test build punishes.
 #[must_use]
 #[derive(Debug)]
-pub struct Reservation {}
+pub struct Reservation {
+    /// The part.
+    id: Etag,
+    /// What the file will have.
+    size: u64,
+    /// What is counted: the size, or the leftover where that is larger.
+    counted: u64,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        debug_assert!(
+            std::thread::panicking(),
+            "a reservation of {} bytes was dropped and not settled",
+            self.counted
+        );
+    }
+}
 
 impl Ledger {
     /// What a walk found, under these limits.
     #[must_use]
-    pub fn new(_survey: &Survey, _quota: Option<u64>, _entries_limit: u64) -> Self {
-        unimplemented!()
+    pub fn new(survey: &Survey, quota: Option<u64>, entries_limit: u64) -> Self {
+        Self {
+            quota,
+            entries_limit,
+            home: i128::from(survey.bytes),
+            home_entries: i64::try_from(survey.entries).unwrap_or(i64::MAX),
+            parts: survey.parts.iter().copied().collect(),
+            reserved: 0,
+            open: 0,
+        }
     }
 
     /// Other limits from now on; what is there stays.
-    pub fn set_limits(&mut self, _quota: Option<u64>, _entries_limit: u64) {
-        unimplemented!()
+    pub fn set_limits(&mut self, quota: Option<u64>, entries_limit: u64) {
+        self.quota = quota;
+        self.entries_limit = entries_limit;
     }
 
     /// Sets aside `size` bytes and an entry for an upload into the part `id`, whose leftover it takes over.
     ///
+    /// It counts the larger of `size` and the leftover, because the leftover is on the disk until the job has looked at it. It is refused by `size`
+    /// alone: a leftover that is larger is there already and does not grow.
+    ///
     /// # Errors
     /// `quota_exceeded` with what is left, or `too_many_files`.
-    pub fn reserve(&mut self, _id: Etag, _size: u64) -> Result<Reservation, Refusal> {
-        unimplemented!()
+    pub fn reserve(&mut self, id: Etag, size: u64) -> Result<Reservation, Refusal> {
+        let leftover = self.parts.get(&id).copied();
+        let left = self.left_without(leftover.unwrap_or(0));
+        if left.is_some_and(|left| size > left) {
+            return Err(does_not_fit(size, left.unwrap_or(0)));
+        }
+        if leftover.is_none() {
+            self.room_for_an_entry()?;
+        }
+        self.parts.remove(&id);
+        let counted = size.max(leftover.unwrap_or(0));
+        self.reserved += u128::from(counted);
+        self.open += 1;
+        Ok(Reservation { id, size, counted })
     }
 
     /// The upload is in place and replaced a file of so many bytes, if it replaced one.
-    pub fn published(&mut self, _reservation: Reservation, _replaced: Option<u64>) {
-        unimplemented!()
+    pub fn published(&mut self, reservation: Reservation, replaced: Option<u64>) {
+        self.home += i128::from(reservation.size);
+        self.home_entries += 1;
+        if let Some(bytes) = replaced {
+            self.removed(bytes);
+        }
+        self.settle(reservation);
     }
 
     /// The upload ended otherwise; its part holds `left` bytes (0: there is none).
-    pub fn ended(&mut self, _reservation: Reservation, _left: u64) {
-        unimplemented!()
+    pub fn ended(&mut self, reservation: Reservation, left: u64) {
+        if left > 0 {
+            self.parts.insert(reservation.id, left);
+        }
+        self.settle(reservation);
+    }
+
+    fn settle(&mut self, reservation: Reservation) {
+        self.reserved -= u128::from(reservation.counted);
+        self.open -= 1;
+        // It owns nothing but numbers.
+        std::mem::forget(reservation);
     }
 
     /// Sets aside an entry for a directory.
@@ -51,27 +125,73 @@ impl Ledger {
     /// # Errors
     /// `too_many_files`.
     pub fn add_entry(&mut self) -> Result<(), Refusal> {
-        unimplemented!()
+        self.room_for_an_entry()?;
+        self.home_entries += 1;
+        Ok(())
     }
 
     /// An entry that holds `bytes` is gone (or was not made, with 0).
-    pub fn removed(&mut self, _bytes: u64) {
-        unimplemented!()
+    pub fn removed(&mut self, bytes: u64) {
+        self.home -= i128::from(bytes);
+        self.home_entries -= 1;
     }
 
     /// The part `id` of a finished attempt is gone.
-    pub fn part_removed(&mut self, _id: Etag) {
-        unimplemented!()
+    pub fn part_removed(&mut self, id: Etag) {
+        self.parts.remove(&id);
     }
 
     /// The parts of finished attempts.
     pub fn parts(&self) -> impl Iterator<Item = Etag> {
-        std::iter::empty()
+        self.parts.keys().copied()
     }
 
     /// For the client.
     #[must_use]
     pub fn account(&self) -> Account {
-        unimplemented!()
+        Account {
+            used: self.used(),
+            quota: self.quota,
+            entries: self.entries(),
+            entries_limit: self.entries_limit,
+        }
+    }
+
+    fn used(&self) -> u64 {
+        let parts: u128 = self.parts.values().map(|bytes| u128::from(*bytes)).sum();
+        let sum = self.home.saturating_add_unsigned(parts).saturating_add_unsigned(self.reserved);
+        u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
+    }
+
+    /// What the quota leaves beside all but `leftover` bytes; none means no limit.
+    fn left_without(&self, leftover: u64) -> Option<u64> {
+        self.quota.map(|quota| quota.saturating_sub(self.used().saturating_sub(leftover)))
+    }
+
+    fn entries(&self) -> u64 {
+        let parts = i64::try_from(self.parts.len() as u64 + self.open).unwrap_or(i64::MAX);
+        u64::try_from(self.home_entries.saturating_add(parts)).unwrap_or(0)
+    }
+
+    fn room_for_an_entry(&self) -> Result<(), Refusal> {
+        if self.entries() < self.entries_limit {
+            return Ok(());
+        }
+        let message = format!(
+            "you have {} of at most {} files, directories and unfinished uploads",
+            self.entries(),
+            self.entries_limit
+        );
+        Err(Refusal::new(Code::TooManyFiles, message).hint(MAKE_ROOM))
     }
 }
+
+fn does_not_fit(size: u64, left: u64) -> Refusal {
+    let message = format!("{size} bytes do not fit: {left} bytes of your quota are left");
+    Refusal { left: Some(left), ..Refusal::new(Code::QuotaExceeded, message).hint(MAKE_ROOM) }
+}
+
+const MAKE_ROOM: &str = "make room with rm, or ask the administrator";
+
+#[cfg(test)]
+mod tests;
