@@ -1,9 +1,18 @@
 //! `ftp-daemon.ron`: read raw, then checked; to hold a [`Config`] is to know that it makes sense.
 
 use ftp_core::Limits;
+use ftp_core::account::ron_text;
 use ftp_core::vfs::Durability;
+use ftp_proto::Printable;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The checked configuration. All paths are absolute or relative to the working directory as given; those in the file are relative to the file's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +64,24 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong, in which line, and what to do, as a sentence.
-    pub fn load(_file: &Path) -> Result<Self, ConfigFault> {
-        unimplemented!()
+    pub fn load(file: &Path) -> Result<Self, ConfigFault> {
+        let text = read(file)?;
+        let raw: Raw = ron_text::parse(file, &text).map_err(ConfigFault)?;
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
+        let data = folder.join(raw.data.0);
+        Ok(Self {
+            file: file.to_owned(),
+            listen: raw.listen,
+            certificate: folder.join(raw.certificate.0),
+            private_key: folder.join(raw.private_key.0),
+            limits: raw.limits.into(),
+            durability: raw.durability,
+            log: LogConfig {
+                level: raw.log.level,
+                folder: raw.log.folder.map_or_else(|| data.join("log"), |path| folder.join(path.0)),
+            },
+            data,
+        })
     }
 
     /// The user file.
@@ -78,7 +103,300 @@ impl Config {
     }
 }
 
+fn read(file: &Path) -> Result<String, ConfigFault> {
+    let name = file.display().to_string();
+    let fault = |what: std::fmt::Arguments<'_>| ConfigFault(format!("{}: {what}", Printable(&name)));
+    let opened =
+        File::open(file).map_err(|error| fault(format_args!("the config cannot be opened: {error}")))?;
+    if !opened.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Err(fault(format_args!("the config is not a regular file")));
+    }
+    let mut text = String::new();
+    opened
+        .take(FILE_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| fault(format_args!("the config cannot be read: {error}")))?;
+    if text.len() as u64 > FILE_BYTES {
+        return Err(fault(format_args!("it is larger than {FILE_BYTES} bytes; that is no config")));
+    }
+    Ok(text)
+}
+
+/// The largest config, in bytes.
+const FILE_BYTES: u64 = 1024 * 1024;
+
+/// The file as it is spelled. Each value is checked while it is read, so that what is wrong with it is told with its line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename = "config")]
+struct Raw {
+    #[serde(default = "default_listen", deserialize_with = "addresses")]
+    listen: Vec<SocketAddr>,
+    certificate: RawPath,
+    private_key: RawPath,
+    data: RawPath,
+    #[serde(default)]
+    limits: RawLimits,
+    #[serde(default)]
+    durability: Durability,
+    #[serde(default)]
+    log: RawLog,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default, rename = "limits")]
+struct RawLimits {
+    #[serde(deserialize_with = "connections")]
+    connections: usize,
+    #[serde(deserialize_with = "connections_per_address")]
+    connections_per_address: usize,
+    #[serde(deserialize_with = "idle_seconds")]
+    idle_seconds: u64,
+    #[serde(deserialize_with = "drain_seconds")]
+    drain_seconds: u64,
+    #[serde(deserialize_with = "entries_per_user")]
+    entries_per_user: u64,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            connections: limits.connections,
+            connections_per_address: limits.connections_per_address,
+            idle_seconds: limits.idle.as_secs(),
+            drain_seconds: limits.drain.as_secs(),
+            entries_per_user: limits.entries,
+        }
+    }
+}
+
+impl From<RawLimits> for Limits {
+    fn from(raw: RawLimits) -> Self {
+        Self {
+            connections: raw.connections,
+            connections_per_address: raw.connections_per_address,
+            idle: Duration::from_secs(raw.idle_seconds),
+            drain: Duration::from_secs(raw.drain_seconds),
+            entries: raw.entries_per_user,
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename = "log")]
+struct RawLog {
+    level: Level,
+    folder: Option<RawPath>,
+}
+
+/// A path that says something.
+struct RawPath(PathBuf);
+
+impl<'de> Deserialize<'de> for RawPath {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() || text.contains('\0') {
+            return Err(D::Error::custom("this path is empty; name a file or folder"));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+fn default_listen() -> Vec<SocketAddr> {
+    vec![SocketAddr::from(([127, 0, 0, 1], ftp_proto::limits::DEFAULT_PORT))]
+}
+
+fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    let mut addresses = Vec::new();
+    let mut seen = BTreeSet::new();
+    for text in Vec::<String>::deserialize(from)? {
+        let address: SocketAddr = text.parse().map_err(|_| {
+            let hint = "write the IP address and the port, as in \"127.0.0.1:9999\", \"0.0.0.0:9999\" or \"[::]:9999\"";
+            D::Error::custom(format_args!("`listen` has `{text}`: {hint}; names are not looked up"))
+        })?;
+        if address.port() != 0 && !seen.insert(address) {
+            return Err(D::Error::custom(format_args!("`listen` has `{address}` twice")));
+        }
+        addresses.push(address);
+    }
+    match addresses.len() {
+        0 => {
+            Err(D::Error::custom("`listen` is empty: name at least one address, as in [\"127.0.0.1:9999\"]"))
+        }
+        1..=LISTENERS => Ok(addresses),
+        _ => Err(D::Error::custom(format_args!("`listen` has over {LISTENERS} addresses"))),
+    }
+}
+
+/// The most addresses to listen on.
+const LISTENERS: usize = 64;
+
+fn connections<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    within(from, "connections", 1..=100_000)
+}
+
+fn connections_per_address<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    within(from, "connections_per_address", 1..=100_000)
+}
+
+fn idle_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    within(from, "idle_seconds", 10..=86_400)
+}
+
+fn drain_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    within(from, "drain_seconds", 0..=3_600)
+}
+
+fn entries_per_user<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    within(from, "entries_per_user", 1..=1_000_000_000)
+}
+
+fn within<'de, D, T>(from: D, key: &str, range: RangeInclusive<T>) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + PartialOrd + std::fmt::Display,
+{
+    let value = T::deserialize(from)?;
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    Err(D::Error::custom(format_args!(
+        "`{key}` is {value}, and has to be {} to {}",
+        range.start(),
+        range.end()
+    )))
+}
+
 /// What is wrong with a config.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigFault(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATHS: &str = "certificate: \"c.pem\", private_key: \"/k.pem\", data: \"../var\"";
+
+    fn load(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ftp-daemon.ron");
+        std::fs::write(&file, text).expect("written");
+        let shorter = |text: &str| text.replace(&format!("{}/", folder.path().display()), "");
+        Config::load(&file).map_err(|fault| shorter(&fault.0))
+    }
+
+    fn fault(keys: &str) -> String {
+        load(&format!("({PATHS},\n{keys})")).expect_err("it is wrong")
+    }
+
+    #[test]
+    fn the_shipped_config_shows_each_key_with_its_default() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../etc/ftp-daemon.ron");
+        let config = Config::load(&shipped).expect("it is sound");
+        let folder = shipped.parent().expect("it is in a folder");
+        let (file, data) = (shipped.clone(), folder.join("../var"));
+        let expected = Config {
+            file,
+            listen: default_listen(),
+            certificate: folder.join("../certs/server.pem"),
+            private_key: folder.join("../certs/server.key"),
+            limits: Limits::default(),
+            durability: Durability::Full,
+            log: LogConfig { level: Level::Info, folder: data.join("log") },
+            data,
+        };
+        assert_eq!(config, expected);
+        let text = std::fs::read_to_string(&shipped).expect("read");
+        for key in [
+            "listen:",
+            "certificate:",
+            "private_key:",
+            "data:",
+            "durability:",
+            "connections:",
+            "connections_per_address:",
+            "idle_seconds:",
+            "drain_seconds:",
+            "entries_per_user:",
+            "level:",
+            "folder:",
+        ] {
+            assert!(text.lines().any(|line| line.trim_start().starts_with(key)), "{key} is shown");
+        }
+    }
+
+    #[test]
+    fn three_paths_are_enough_and_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("x.ron");
+        std::fs::write(&file, format!("({PATHS})")).expect("written");
+        let config = Config::load(&file).expect("sound");
+        assert_eq!(config.certificate, folder.path().join("c.pem"));
+        assert_eq!(config.private_key, Path::new("/k.pem"));
+        assert_eq!(config.data, folder.path().join("../var"));
+        assert_eq!(config.log.folder, config.data.join("log"));
+        assert_eq!(config.user_file(), config.data.join("users.ron"));
+        assert_eq!((config.limits, config.listen), (Limits::default(), default_listen()));
+    }
+
+    #[test]
+    fn each_value_can_be_set() {
+        let text = format!(
+            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, limits: (connections: 5, idle_seconds: 10),
+            log: (level: debug, folder: \"/l\"))"
+        );
+        let config = load(&text).expect("sound");
+        assert_eq!(config.listen.len(), 3, "port 0 is another port each time");
+        assert_eq!(
+            (config.durability, config.log.level, config.log.folder),
+            (Durability::Fast, Level::Debug, "/l".into())
+        );
+        let expected = Limits { connections: 5, idle: Duration::from_secs(10), ..Limits::default() };
+        assert_eq!(config.limits, expected);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_told_with_its_line_and_the_right_one() {
+        assert_eq!(fault("  listne: []"), "ftp-daemon.ron:2:3: unknown key `listne`: did you mean `listen`?");
+        assert_eq!(
+            fault("limits: (idle_second: 5)"),
+            "ftp-daemon.ron:2:10: unknown key `idle_second`: did you mean `idle_seconds`?"
+        );
+        assert_eq!(fault("durability: ful"), "ftp-daemon.ron:2:13: unknown word `ful`: did you mean `full`?");
+        assert_eq!(load("()").expect_err("empty"), "ftp-daemon.ron:1:2: `certificate` is missing");
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_told_with_its_line_and_the_range() {
+        for (keys, words) in [
+            ("limits: (connections: 0)", "`connections` is 0, and has to be 1 to 100000"),
+            ("limits: (connections_per_address: 100001)", "`connections_per_address` is 100001"),
+            ("limits: (idle_seconds: 9)", "`idle_seconds` is 9, and has to be 10 to 86400"),
+            ("limits: (drain_seconds: 3601)", "`drain_seconds` is 3601"),
+            ("limits: (entries_per_user: 0)", "`entries_per_user` is 0"),
+            ("limits: (connections: -1)", ""),
+            ("limits: (connections: 1e3)", ""),
+            ("listen: []", "name at least one address"),
+            ("listen: [\"localhost:9999\"]", "`listen` has `localhost:9999`"),
+            ("listen: [\"127.0.0.1\"]", "names are not looked up"),
+            ("listen: [\"127.0.0.1:1\", \"127.0.0.1:1\"]", "twice"),
+            ("log: (folder: \"\")", "this path is empty"),
+        ] {
+            let told = fault(keys);
+            assert!(told.starts_with("ftp-daemon.ron:2:") && told.contains(words), "{keys}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_config_is_refused() {
+        assert!(
+            Config::load(Path::new("/nowhere/x.ron")).expect_err("missing").0.contains("cannot be opened")
+        );
+        assert!(Config::load(Path::new("/")).expect_err("a folder").0.contains("not a regular file"));
+        assert!(load(&" ".repeat(1024 * 1024 + 1)).expect_err("too large").contains("larger than"));
+        for text in ["", "[]", "(", "certificate: \"x\""] {
+            assert!(load(text).is_err(), "{text}");
+        }
+    }
+}
