@@ -35,10 +35,12 @@ impl Fault {
         match self {
             Self::Refused(refusal) => Refusal::clone(refusal),
             Self::Local { source, .. } if is_full(source) => {
-                Refusal::new(Code::NoSpace, "the server's disk is full").hint("tell the administrator; what was sent is kept")
+                Refusal::new(Code::NoSpace, "the server's disk is full")
+                    .hint("tell the administrator; what was sent is kept")
             }
             Self::Local { .. } | Self::Bug(_) => {
-                Refusal::new(Code::Unavailable, "something failed at the server").hint("its log says what; tell the administrator")
+                Refusal::new(Code::Unavailable, "something failed at the server")
+                    .hint("its log says what; tell the administrator")
             }
         }
     }

@@ -16,6 +16,13 @@ pub struct Ledger {}
 #[derive(Debug)]
 pub struct Reservation {}
 
+impl Reservation {
+    /// The bytes that are set aside.
+    pub fn size(&self) -> u64 {
+        unimplemented!()
+    }
+}
+
 impl Ledger {
     /// What a walk found, under these limits.
     #[must_use]

@@ -192,6 +192,11 @@ impl Sink {
 ///
 /// # Errors
 /// As [`Sink::finish`]; `left` is 0.
-pub fn store(_home: Arc<Home>, _put: Put, _chunk: Option<Chunk>, _end: &PutEnd) -> Result<Published, PutFailed> {
+pub fn store(
+    _home: Arc<Home>,
+    _put: Put,
+    _chunk: Option<Chunk>,
+    _end: &PutEnd,
+) -> Result<Published, PutFailed> {
     unimplemented!()
 }
