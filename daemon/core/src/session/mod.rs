@@ -12,6 +12,7 @@ mod effects;
 mod explain;
 mod get;
 mod inbox;
+mod lifecycle;
 mod login;
 mod machine;
 mod outbox;
