@@ -29,6 +29,15 @@ impl Fault {
         Self::Refused(Box::new(Refusal::new(code, message)))
     }
 
+    /// With a word on what the client can do.
+    #[must_use]
+    pub fn with_hint(self, hint: &str) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(Box::new(refusal.hint(hint))),
+            other => other,
+        }
+    }
+
     /// What the client is told. No path, error number or other user's name crosses the wire.
     #[must_use]
     pub fn refusal(&self) -> Refusal {

@@ -243,7 +243,7 @@ impl Job {
                 Outcome::Noted
             }
             Self::Store { home, put, chunk, end } => {
-                Outcome::Stored(crate::transfer::store(home, put, chunk, &end))
+                Outcome::Stored(crate::transfer::store(&home, &put, chunk.as_ref(), &end))
             }
         }
     }

@@ -36,7 +36,7 @@ pub struct Reservation {
 
 impl Reservation {
     /// The bytes that are set aside.
-    pub fn size(&self) -> u64 {
+    pub fn held(&self) -> u64 {
         self.held
     }
 }

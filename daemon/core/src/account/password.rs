@@ -23,7 +23,7 @@ impl PasswordHash {
     pub fn parse(text: &str) -> Result<Self, NotAPasswordHash> {
         let hash = phc::PasswordHash::new(text).map_err(|_| NotAPasswordHash)?;
         let params = Params::try_from(&hash).map_err(|_| NotAPasswordHash)?;
-        let memory = 128 * u64::from(params.r()) << params.log_n();
+        let memory = (128 * u64::from(params.r())) << params.log_n().min(32);
         let lengths =
             hash.salt.is_some_and(|salt| salt.len() >= 8) && hash.hash.is_some_and(|hash| hash.len() >= 16);
         let scrypt = hash.algorithm.as_str() == "scrypt" && hash.version.is_none();

@@ -132,7 +132,7 @@ impl Upload {
                 } else {
                     "a job came home to the wrong stage"
                 };
-                let left = self.reservation.size();
+                let left = self.reservation.held();
                 self.failed(&Fault::Bug(what), left, cx)
             }
         }
@@ -182,6 +182,12 @@ impl Upload {
     fn published(self, published: &Published, cx: &mut Context<'_>) -> Task {
         cx.who.tenant.ledger().published(self.reservation, published.replaced);
         cx.who.tenant.open.borrow_mut().remove(&self.part);
+        if let Some(fault) = &published.unsynced {
+            // It is in place and counted, but nobody may call it durable.
+            let refusal = cx.fail(self.id, fault);
+            self.record.note(cx, self.received, None, Err(&refusal));
+            return Task::Idle;
+        }
         cx.fx.ok(self.id, &published.stored);
         self.record.note(cx, self.received, Some(published.stored.root), Ok(()));
         Task::Idle
