@@ -2,4 +2,5 @@
 
 pub mod password;
 pub mod penalties;
+pub mod ron_text;
 pub mod user_file;

@@ -1,110 +1,206 @@
-//! Sources that fail to log in are slowed down, as sshd's `PerSourcePenalties` does it.
-//!
-//! Each failure adds to what a source owes; the debt runs off with time. It is enforced once it is large enough that nobody who mistyped twice meets it.
+//! Sources that fail to log in are slowed down, as sshd's `PerSourcePenalties` do.
 
 use crate::limits::SOURCES;
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// What one failure adds.
+/// What one failure costs, as sshd's `authfail:5s`.
 const FAILURE: Duration = Duration::from_secs(5);
-/// Below this, nothing is enforced.
-const ENFORCED: Duration = Duration::from_secs(15);
-/// The most a source can owe.
+/// Less than this is owed but not enforced, as sshd's `min:15s`.
+const ENFORCED_FROM: Duration = Duration::from_secs(15);
+/// No source owes more, as sshd's `max:10m`.
 const MOST: Duration = Duration::from_secs(600);
 
-const _: () = assert!(ENFORCED.as_secs() >= 2 * FAILURE.as_secs() && MOST.as_secs() > ENFORCED.as_secs());
-
 /// What each source owes. Pure: it is given the time.
+///
+/// A failure adds 5 s to what its source owes; time pays it off. From 15 s on the source has to wait until all of it is paid. So the fourth
+/// failure within five seconds is the first that slows a source down, and the fifth does so within ten. A source is an IPv4 address or an
+/// IPv6 /64. At most [`SOURCES`] are remembered; beyond that the one that owes least is forgotten.
 #[derive(Debug, Default)]
 pub struct Penalties {
-    /// When the debt has run off, and whether it is being enforced.
-    debts: HashMap<IpAddr, Debt>,
+    debts: HashMap<Source, Debt>,
+    /// The same debts in the order in which they will be paid, to find the least.
+    by_end: BTreeSet<(Instant, Source)>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Debt {
-    until: Instant,
+    /// When it will be paid.
+    end: Instant,
+    /// Once it has been 15 s it is enforced to its end.
     enforced: bool,
+}
+
+/// Who is held to account as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Source {
+    V4(u32),
+    /// The /64: what one customer commonly has.
+    V6(u64),
+}
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self::V4(v4.to_bits()),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, e, f, g, h, ..] = v6.octets();
+                Self::V6(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+            }
+        }
+    }
 }
 
 impl Penalties {
     /// How long a source still has to wait, if it has to.
     #[must_use]
     pub fn owed(&self, now: Instant, source: IpAddr) -> Option<Duration> {
-        let debt = self.debts.get(&block(source))?;
-        debt.until.checked_duration_since(now).filter(|owed| debt.enforced && !owed.is_zero())
+        let debt = self.debts.get(&source.into()).filter(|debt| debt.enforced)?;
+        Some(debt.end.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
     /// A login of this source failed.
     pub fn failed(&mut self, now: Instant, source: IpAddr) {
-        if self.debts.len() >= SOURCES {
-            self.debts.retain(|_, debt| debt.until > now);
+        self.forget_paid(now);
+        let source = source.into();
+        let before = self.debts.remove(&source);
+        if let Some(debt) = before {
+            self.by_end.remove(&(debt.end, source));
+        } else if self.debts.len() >= SOURCES {
+            self.forget_least();
         }
-        if self.debts.len() >= SOURCES {
-            let least = self.debts.iter().min_by_key(|(_, debt)| debt.until).map(|(source, _)| *source);
-            least.map(|source| self.debts.remove(&source));
-        }
-        let debt = self.debts.entry(block(source)).or_insert(Debt { until: now, enforced: false });
-        if debt.until <= now {
-            *debt = Debt { until: now, enforced: false };
-        }
-        debt.until = (debt.until + FAILURE).min(now + MOST);
-        debt.enforced |= debt.until.saturating_duration_since(now) >= ENFORCED - Duration::from_secs(1);
+        let end = before.map_or(now, |debt| debt.end.max(now)) + FAILURE;
+        let end = end.min(now + MOST);
+        let enforced =
+            before.is_some_and(|debt| debt.enforced) || end.saturating_duration_since(now) >= ENFORCED_FROM;
+        self.debts.insert(source, Debt { end, enforced });
+        self.by_end.insert((end, source));
     }
-}
 
-/// Who counts as one source: an IPv4 address, or the /64 of an IPv6 address.
-fn block(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 => v4,
+    fn forget_paid(&mut self, now: Instant) {
+        while self.by_end.first().is_some_and(|(end, _)| *end <= now) {
+            self.forget_least();
+        }
+    }
+
+    fn forget_least(&mut self) {
+        if let Some((_, source)) = self.by_end.pop_first() {
+            self.debts.remove(&source);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    const A: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+    const B: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
     }
 
     #[test]
-    fn three_quick_failures_have_to_be_waited_out() {
-        let (mut penalties, now, source) = (Penalties::default(), Instant::now(), ip("192.0.2.1"));
-        penalties.failed(now, source);
-        penalties.failed(now, source);
-        assert_eq!(penalties.owed(now, source), None, "two typos");
-        penalties.failed(now, source);
-        assert_eq!(penalties.owed(now, source), Some(Duration::from_secs(15)));
-        assert_eq!(penalties.owed(now + Duration::from_secs(14), source), Some(Duration::from_secs(1)));
-        assert_eq!(penalties.owed(now + Duration::from_secs(15), source), None);
-        assert_eq!(penalties.owed(now, ip("192.0.2.2")), None, "another source");
-    }
-
-    #[test]
-    fn slow_failures_are_forgiven_and_many_are_bounded() {
-        let (mut penalties, mut now, source) = (Penalties::default(), Instant::now(), ip("192.0.2.1"));
-        for _ in 0..20 {
-            penalties.failed(now, source);
-            now += Duration::from_secs(6);
-            assert_eq!(penalties.owed(now, source), None);
+    fn five_wrong_ones_slow_the_source_down_and_no_other() {
+        let (mut penalties, start) = (Penalties::default(), Instant::now());
+        let mut now = start;
+        for _ in 0..5 {
+            penalties.failed(now, A);
+            now += seconds(2);
         }
-        (0..1000).for_each(|_| penalties.failed(now, source));
-        assert_eq!(penalties.owed(now, source), Some(MOST));
+        assert_eq!(penalties.owed(now, A), Some(seconds(15)));
+        assert_eq!(penalties.owed(now, B), None);
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_source_and_the_table_is_bounded() {
+    fn two_slips_of_the_finger_cost_nothing() {
         let (mut penalties, now) = (Penalties::default(), Instant::now());
-        (0..3).for_each(|i| penalties.failed(now, ip(&format!("2001:db8:1:2::{i}"))));
-        assert!(penalties.owed(now, ip("2001:db8:1:2:ffff::1")).is_some());
-        assert!(penalties.owed(now, ip("2001:db8:1:3::1")).is_none());
-        (0..SOURCES + 100).for_each(|i| {
-            penalties.failed(now, IpAddr::from(u32::try_from(i).expect("small").to_be_bytes()));
-        });
-        assert!(penalties.debts.len() <= SOURCES);
+        penalties.failed(now, A);
+        penalties.failed(now, A);
+        assert_eq!(penalties.owed(now, A), None);
+        penalties.failed(now, A);
+        assert_eq!(penalties.owed(now, A), Some(seconds(15)));
+    }
+
+    #[test]
+    fn a_debt_that_is_enforced_stays_so_to_its_end() {
+        let (mut penalties, now) = (Penalties::default(), Instant::now());
+        for _ in 0..3 {
+            penalties.failed(now, A);
+        }
+        assert_eq!(penalties.owed(now + seconds(14), A), Some(seconds(1)));
+        assert_eq!(penalties.owed(now + seconds(15), A), None);
+        penalties.failed(now + seconds(16), A);
+        assert_eq!(penalties.owed(now + seconds(16), A), None, "a new debt begins anew");
+    }
+
+    #[test]
+    fn nobody_waits_over_ten_minutes() {
+        let (mut penalties, now) = (Penalties::default(), Instant::now());
+        for _ in 0..1000 {
+            penalties.failed(now, A);
+        }
+        assert_eq!(penalties.owed(now, A), Some(MOST));
+        assert_eq!(penalties.owed(now + MOST, A), None);
+    }
+
+    #[test]
+    fn ipv6_is_counted_by_64_and_mapped_addresses_as_ipv4() {
+        let (mut penalties, now) = (Penalties::default(), Instant::now());
+        let v6 = |d: u16, h: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, d, 0, 0, 0, h));
+        for h in 0..3 {
+            penalties.failed(now, v6(1, h));
+        }
+        assert!(penalties.owed(now, v6(1, 99)).is_some());
+        assert!(penalties.owed(now, v6(2, 0)).is_none());
+        let mapped = IpAddr::V6(Ipv4Addr::new(127, 0, 0, 1).to_ipv6_mapped());
+        for _ in 0..3 {
+            penalties.failed(now, mapped);
+        }
+        assert!(penalties.owed(now, A).is_some());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_one_that_owes_most_is_kept() {
+        let (mut penalties, now) = (Penalties::default(), Instant::now());
+        for _ in 0..20 {
+            penalties.failed(now, A);
+        }
+        for n in 0..u32::try_from(2 * SOURCES).expect("fits") {
+            penalties.failed(now, IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n)));
+        }
+        assert_eq!((penalties.debts.len(), penalties.by_end.len()), (SOURCES, SOURCES));
+        assert!(penalties.owed(now, A).is_some());
+        penalties.failed(now + MOST, B);
+        assert_eq!((penalties.debts.len(), penalties.by_end.len()), (1, 1), "what is paid is forgotten");
+    }
+
+    proptest! {
+        /// The model keeps, for each source, the seconds it owes and pays them off one by one.
+        #[test]
+        fn it_does_what_a_clock_and_a_purse_would(steps in proptest::collection::vec((0_u64..30, 0_u8..4), 1..200)) {
+            let (mut penalties, start) = (Penalties::default(), Instant::now());
+            let (mut model, mut at) = ([(0_u64, false); 4], 0_u64);
+            for (wait, who) in steps {
+                at += wait;
+                for (owes, enforced) in &mut model {
+                    *owes = owes.saturating_sub(wait);
+                    *enforced &= *owes > 0;
+                }
+                let now = start + seconds(at);
+                penalties.failed(now, IpAddr::V4(Ipv4Addr::new(127, 0, 1, who)));
+                let (owes, enforced) = &mut model[usize::from(who)];
+                *owes = (*owes + 5).min(600);
+                *enforced |= *owes >= 15;
+                for (n, (owes, enforced)) in (0..).zip(model) {
+                    let source = IpAddr::V4(Ipv4Addr::new(127, 0, 1, n));
+                    prop_assert_eq!(penalties.owed(now, source), enforced.then(|| seconds(owes)));
+                }
+            }
+        }
     }
 }
