@@ -29,7 +29,7 @@ pub struct Ledger {
     open: u64,
 }
 
-/// Room that was set aside for one upload. It must be settled with [`Ledger::published`] or [`Ledger::ended`].
+/// Room that was set aside for one upload. It must be settled: to drop it is a leak, which the test build punishes.
 #[must_use]
 #[derive(Debug)]
 pub struct Reservation {
@@ -39,6 +39,13 @@ pub struct Reservation {
     size: u64,
     /// What is counted: the size, or the leftover where that is larger.
     counted: u64,
+}
+
+impl Reservation {
+    /// The bytes that are set aside.
+    pub fn held(&self) -> u64 {
+        self.counted
+    }
 }
 
 impl Drop for Reservation {
@@ -141,7 +148,7 @@ impl Ledger {
         self.parts.remove(&id);
     }
 
-    /// The parts of ended uploads.
+    /// The parts of finished attempts.
     pub fn parts(&self) -> impl Iterator<Item = Etag> {
         self.parts.keys().copied()
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 /// A scrypt PHC string that was checked: `$scrypt$ln=17,r=8,p=1$salt$hash` within bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PasswordHash(Box<str>);
+pub struct PasswordHash(String);
 
 impl PasswordHash {
     /// Checks a PHC string: `ln` 10 to 20, `r` 1 to 32, `p` 1 to 16, at most [`SCRYPT_BYTES`] of memory and four times that of work,
@@ -23,7 +23,7 @@ impl PasswordHash {
         Parsed::new(text).map(|_| Self(text.to_owned()))
     }
 
-    /// Hashes a password with a fresh salt. Blocks for the time that the cost says.
+    /// Hashes a password with a fresh salt. Blocks for the time that the parameters say.
     ///
     /// # Errors
     /// No randomness.
@@ -166,7 +166,7 @@ impl Cost {
 }
 
 impl Default for Cost {
-    /// 2^17: the least that OWASP's password storage cheat sheet asks for.
+    /// 2^17: what OWASP's password storage page asks as the least.
     fn default() -> Self {
         Self { log_n: 17 }
     }

@@ -37,26 +37,6 @@ pub struct Users {
     pub users: BTreeMap<UserName, User>,
 }
 
-/// What is wrong with the user file: what, where, and what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UserFileFault(pub String);
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile {
-    version: u32,
-    users: BTreeMap<String, RawUser>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawUser {
-    id: u64,
-    password: String,
-    quota: Option<u64>,
-}
-
 impl Users {
     /// Reads and checks the file. A missing file is an empty set.
     ///
