@@ -30,7 +30,13 @@ pub struct Report {
 ///
 /// # Errors
 /// What happened and what to do; after [`Cause::Interrupted`](crate::failure::Cause::Interrupted) the client can still be used unless `fatal` is set.
-pub fn get(_client: &mut Client, _remote: &VirtualPath, _local: &Path, _md5: bool, _watch: &mut dyn Watch) -> Result<Report, Failure> {
+pub fn get(
+    _client: &mut Client,
+    _remote: &VirtualPath,
+    _local: &Path,
+    _md5: bool,
+    _watch: &mut dyn Watch,
+) -> Result<Report, Failure> {
     unimplemented!()
 }
 
@@ -38,6 +44,12 @@ pub fn get(_client: &mut Client, _remote: &VirtualPath, _local: &Path, _md5: boo
 ///
 /// # Errors
 /// As [`get`].
-pub fn put(_client: &mut Client, _local: &Path, _remote: &VirtualPath, _md5: bool, _watch: &mut dyn Watch) -> Result<Report, Failure> {
+pub fn put(
+    _client: &mut Client,
+    _local: &Path,
+    _remote: &VirtualPath,
+    _md5: bool,
+    _watch: &mut dyn Watch,
+) -> Result<Report, Failure> {
     unimplemented!()
 }

@@ -123,7 +123,13 @@ impl Deframer {
     /// A stream before login: small messages, no chunks.
     #[must_use]
     pub fn new() -> Self {
-        Self { frame: Vec::new(), want: None, message_max: MESSAGE_GUEST, chunks_allowed: false, spares: Vec::new() }
+        Self {
+            frame: Vec::new(),
+            want: None,
+            message_max: MESSAGE_GUEST,
+            chunks_allowed: false,
+            spares: Vec::new(),
+        }
     }
 
     /// Sets the bound of messages from the next frame on.

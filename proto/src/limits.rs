@@ -40,7 +40,7 @@ pub const PAGE_ENTRIES: usize = 256;
 /// The most JSON bytes of one page of a listing.
 pub const PAGE_BYTES: usize = 48 * 1024;
 
-const _: () = assert!(CHUNK.is_power_of_two() && CHUNK % 1024 == 0, "a chunk is a BLAKE3 subtree");
+const _: () = assert!(CHUNK.is_power_of_two() && CHUNK.is_multiple_of(1024), "a chunk is a BLAKE3 subtree");
 const _: () = assert!(MESSAGE_GUEST <= MESSAGE, "logging in takes nothing away");
 const _: () = assert!(PATH < MESSAGE_GUEST + 1, "a path fits every message");
 const _: () = assert!(PAGE_BYTES + 2 * NAME * 6 < MESSAGE, "a page and one more escaped name fit a message");

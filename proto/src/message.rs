@@ -257,8 +257,8 @@ pub enum Bad {
 
 /// Every `op` there is.
 pub const OPS: &[&str] = &[
-    "login", "logout", "ping", "abort", "info", "stat", "list", "mkdir", "rmdir", "rm", "rename", "sum", "parts",
-    "parts_rm", "get", "put", "put_end",
+    "login", "logout", "ping", "abort", "info", "stat", "list", "mkdir", "rmdir", "rm", "rename", "sum",
+    "parts", "parts_rm", "get", "put", "put_end",
 ];
 
 /// One answer.
@@ -575,7 +575,8 @@ mod tests {
     #[test]
     fn requests_read_as_the_document_writes_them() {
         let get = parse(r#"{"id":5,"op":"get","path":"/a/../b","new":[1],"offset":262144}"#).expect("a get");
-        let want = Get { path: VirtualPath::new("/b").expect("good"), offset: 262_144, etag: None, md5: false };
+        let want =
+            Get { path: VirtualPath::new("/b").expect("good"), offset: 262_144, etag: None, md5: false };
         assert_eq!(get, Request { id: 5, op: Op::Get(want) });
         assert_eq!(parse(r#"{"op":"ping","id":9}"#), Ok(Request { id: 9, op: Op::Ping }));
         for op in OPS {
@@ -589,7 +590,9 @@ mod tests {
         assert_eq!(parse(r#"{"id":3,"op":"fly"}"#), Err(Bad::Unsupported { id: 3 }));
         assert_eq!(parse(r#"{"id":3,"op":"stat"}"#), Err(Bad::Members { id: 3 }));
         assert_eq!(parse(r#"{"id":3,"op":"stat","path":"../x"}"#), Err(Bad::Members { id: 3 }));
-        for text in ["", "[]", "7", "{", r#"{"op":"ping"}"#, r#"{"id":0,"op":"ping"}"#, r#"{"id":-1,"op":"ping"}"#] {
+        for text in
+            ["", "[]", "7", "{", r#"{"op":"ping"}"#, r#"{"id":0,"op":"ping"}"#, r#"{"id":-1,"op":"ping"}"#]
+        {
             assert_eq!(parse(text), Err(Bad::Malformed(WireFault::Message)), "{text}");
         }
     }
@@ -602,7 +605,15 @@ mod tests {
         let text = serde_json::to_string(&Reply::error(6, refusal.clone())).expect("json");
         assert_eq!(text, r#"{"re":6,"error":{"code":"quota_exceeded","message":"full","left":5}}"#);
         assert_eq!(serde_json::from_str::<Reply>(&text).expect("json"), Reply::error(6, refusal));
-        let page = Page { entries: vec![Entry { name: Name::new("x").ok(), kind: Kind::Dir, size: 0, mtime: -1, etag: None }] };
+        let page = Page {
+            entries: vec![Entry {
+                name: Name::new("x").ok(),
+                kind: Kind::Dir,
+                size: 0,
+                mtime: -1,
+                etag: None,
+            }],
+        };
         let text = serde_json::to_string(&Reply { re: 1, body: Body::Page(page) }).expect("json");
         assert_eq!(text, r#"{"re":1,"page":{"entries":[{"name":"x","kind":"dir","size":0,"mtime":-1}]}}"#);
     }

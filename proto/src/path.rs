@@ -244,7 +244,9 @@ mod tests {
 
     #[test]
     fn paths_come_to_normal_form() {
-        for (text, want) in [("/", "/"), ("//a/./b//", "/a/b"), ("/a/b/../c", "/a/c"), ("/a/..", "/"), ("/…/ü", "/…/ü")] {
+        for (text, want) in
+            [("/", "/"), ("//a/./b//", "/a/b"), ("/a/b/../c", "/a/c"), ("/a/..", "/"), ("/…/ü", "/…/ü")]
+        {
             assert_eq!(VirtualPath::new(text).map(|path| path.to_string()).as_deref(), Ok(want));
         }
         let here = VirtualPath::new("/a/b").expect("good");

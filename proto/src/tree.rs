@@ -112,7 +112,8 @@ mod tests {
         let file: Vec<u8> = (0..17 * CHUNK + 3).map(|i| (i % 251) as u8).collect();
         for chunks in 0..=17 {
             for edge in [-1025, -1024, -1, 0, 1, 1023, 1024, 1025] {
-                let Some(len) = (chunks * CHUNK).checked_add_signed(edge).filter(|len| *len <= file.len()) else {
+                let Some(len) = (chunks * CHUNK).checked_add_signed(edge).filter(|len| *len <= file.len())
+                else {
                     continue;
                 };
                 assert_eq!(root_by_chunks(&file[..len]).0, *blake3::hash(&file[..len]).as_bytes(), "{len}");
@@ -135,7 +136,8 @@ mod tests {
         fn split(values: &[Value]) -> (&[Value], &[Value]) {
             values.split_at(1 << (values.len() - 1).ilog2())
         }
-        let values: Vec<Value> = (0..2100u32).map(|i| Value(*blake3::hash(&i.to_le_bytes()).as_bytes())).collect();
+        let values: Vec<Value> =
+            (0..2100u32).map(|i| Value(*blake3::hash(&i.to_le_bytes()).as_bytes())).collect();
         let mut tree = Tree::new();
         for (index, value) in values.iter().enumerate() {
             tree.push(*value);

@@ -1,6 +1,5 @@
 //! What goes to `login.log` and `operate.log`, as values. How a line looks is the daemon's business.
 
-use ftp_proto::message::Refusal;
 use ftp_proto::{Code, Root, UserName, VirtualPath};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,6 +36,15 @@ pub enum Audit {
         root: Option<Root>,
         /// How it ended.
         result: Result<(), Code>,
+    },
+    /// A session went from one state to another: for the debug log.
+    State {
+        /// Whose.
+        peer: SocketAddr,
+        /// From where.
+        from: &'static str,
+        /// Where to.
+        to: &'static str,
     },
     /// Something failed at our side: for the operator.
     Failed {
@@ -77,10 +85,4 @@ pub enum LoginEvent {
         /// Bytes of files sent.
         sent: u64,
     },
-}
-
-/// The code of a refusal, for a log.
-#[must_use]
-pub fn result_of(refusal: &Refusal) -> Result<(), Code> {
-    Err(refusal.code)
 }

@@ -29,16 +29,27 @@ impl Fault {
         Self::Refused(Box::new(Refusal::new(code, message)))
     }
 
+    /// With a word on what the client can do.
+    #[must_use]
+    pub fn with_hint(self, hint: &str) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(Box::new(refusal.hint(hint))),
+            other => other,
+        }
+    }
+
     /// What the client is told. No path, error number or other user's name crosses the wire.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::Refused(refusal) => Refusal::clone(refusal),
             Self::Local { source, .. } if is_full(source) => {
-                Refusal::new(Code::NoSpace, "the server's disk is full").hint("tell the administrator; what was sent is kept")
+                Refusal::new(Code::NoSpace, "the server's disk is full")
+                    .hint("tell the administrator; what was sent is kept")
             }
             Self::Local { .. } | Self::Bug(_) => {
-                Refusal::new(Code::Unavailable, "something failed at the server").hint("its log says what; tell the administrator")
+                Refusal::new(Code::Unavailable, "something failed at the server")
+                    .hint("its log says what; tell the administrator")
             }
         }
     }

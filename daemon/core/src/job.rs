@@ -5,9 +5,11 @@ use crate::fault::Fault;
 use crate::transfer::{Appended, Published, PutFailed, Read, Sink, Source};
 use crate::vfs::{Durability, Home, Lister, Renamed, Survey};
 use ftp_proto::message::{Entry, Get, Page, PartEntry, Put, PutEnd, Secret};
-use ftp_proto::{Chunk, Etag, UserName, VirtualPath};
+use ftp_proto::{Chunk, Etag, VirtualPath};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// A queue of its own, with workers of its own: password checks can starve neither writes nor the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,8 +41,8 @@ pub enum Job {
     NoteLogin {
         /// Whose home.
         home: Arc<Home>,
-        /// Who, from where and when, as one line.
-        line: String,
+        /// From where.
+        from: IpAddr,
     },
     /// See [`Home::stat`].
     Stat {
@@ -204,12 +206,15 @@ impl Job {
     pub fn run(self) -> Outcome {
         match self {
             Self::Verify { hash, password } => Outcome::Verified(hash.matches(&password)),
-            Self::Survey { folder, durability } => Outcome::Surveyed(Home::open(&folder, durability).and_then(|home| {
-                let survey = home.survey()?;
-                Ok((Arc::new(home), survey))
-            })),
-            Self::NoteLogin { home, line } => {
-                home.note_login(&line);
+            Self::Survey { folder, durability } => {
+                Outcome::Surveyed(Home::open(&folder, durability).and_then(|home| {
+                    let survey = home.survey()?;
+                    Ok((Arc::new(home), survey))
+                }))
+            }
+            Self::NoteLogin { home, from } => {
+                let now = humantime::format_rfc3339_seconds(SystemTime::now());
+                home.note_login(&format!("{now} {from}\n"));
                 Outcome::Noted
             }
             Self::Stat { home, path } => Outcome::Stat(home.stat(&path)),
@@ -237,7 +242,9 @@ impl Job {
                 drop(source);
                 Outcome::Noted
             }
-            Self::Store { home, put, chunk, end } => Outcome::Stored(crate::transfer::store(home, put, chunk, &end)),
+            Self::Store { home, put, chunk, end } => {
+                Outcome::Stored(crate::transfer::store(&home, &put, chunk.as_ref(), &end))
+            }
         }
     }
 
@@ -269,10 +276,4 @@ impl Job {
             Self::Store { .. } => "store",
         }
     }
-}
-
-/// The folder of one user below the daemon's `users`.
-#[must_use]
-pub fn user_folder(users: &std::path::Path, user: &UserName) -> PathBuf {
-    users.join(user.as_str())
 }

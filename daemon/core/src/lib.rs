@@ -19,6 +19,7 @@ pub mod machine;
 pub mod quota;
 pub mod registry;
 pub mod session;
+pub mod tokens;
 pub mod transfer;
 pub mod vfs;
 

@@ -41,6 +41,13 @@ pub struct Reservation {
     counted: u64,
 }
 
+impl Reservation {
+    /// The bytes that are set aside.
+    pub fn held(&self) -> u64 {
+        self.counted
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         debug_assert!(

@@ -1,1 +1,26 @@
-//! The native protocol's session.
+//! The native protocol's session: one [`Machine`] per connection.
+//!
+//! ```text
+//!   inbox ──▶ Session ──▶ login │ task ──▶ command · get · put ──▶ effects (outbox, jobs, notes)
+//! ```
+//!
+//! Requests are carried out in order, one at a time, with at most one job under way; only `ping` and `abort` are answered as they are read.
+//! Not here: what a job does (`transfer`, `vfs`), sockets, TLS.
+
+mod command;
+mod effects;
+mod explain;
+mod get;
+mod inbox;
+mod lifecycle;
+mod login;
+mod machine;
+mod outbox;
+mod put;
+mod state;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use crate::registry::{Setup, Shared};
+pub use machine::Session;

@@ -1,0 +1,289 @@
+//! What came from the client and waits for its turn: requests and chunks in order, within bounds.
+
+use super::explain;
+use crate::limits::{BATCH, REQUEST_BYTES};
+use ftp_proto::limits::{CHUNK, PIPELINE};
+use ftp_proto::message::{Bad, Op, Put, PutEnd, Refusal, Request};
+use ftp_proto::{Chunk, Code, Deframer, Frame, WireFault};
+use std::collections::VecDeque;
+
+/// A frame that waits.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A request other than those that are answered at once.
+    Request(Request),
+    /// One that is refused when its turn comes.
+    Refused(u64, Refusal),
+    /// A chunk of the put before it.
+    Chunk(Chunk),
+    /// The end of the put before it.
+    End(PutEnd),
+}
+
+/// What one frame was.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// It waits in the inbox.
+    Queued,
+    /// A `ping`, to be answered now.
+    Ping(u64),
+    /// An `abort`, to be answered now.
+    Abort {
+        /// Its own id.
+        id: u64,
+        /// Whom it stops.
+        target: u64,
+    },
+}
+
+/// The frames of one connection, and which frames may come next.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    deframer: Deframer,
+    items: VecDeque<Item>,
+    chunks: usize,
+    requests: usize,
+    bytes: usize,
+    /// The put whose chunks and `put_end` are being read.
+    put: Option<u64>,
+    /// It is eager: one chunk is all that may come.
+    one_chunk: bool,
+    /// Its chunks are dropped: it has failed.
+    deaf: bool,
+}
+
+impl Inbox {
+    /// Takes bytes up to the end of a frame; says how many, and what the frame was.
+    ///
+    /// `current` is the id of the request that is being carried out.
+    ///
+    /// # Errors
+    /// The client breaks the protocol; the connection must end.
+    pub(super) fn push(
+        &mut self,
+        bytes: &[u8],
+        current: Option<u64>,
+    ) -> Result<(usize, Option<Read>), Refusal> {
+        let (taken, frame) = self.deframer.push(bytes).map_err(fatal)?;
+        let read = match frame {
+            None => return Ok((taken, None)),
+            Some(Frame::Chunk(chunk)) => {
+                if self.one_chunk {
+                    self.deframer.allow_chunks(false);
+                }
+                if self.deaf {
+                    self.deframer.recycle(chunk.into_buffer());
+                } else {
+                    self.chunks += 1;
+                    self.items.push_back(Item::Chunk(chunk));
+                }
+                Read::Queued
+            }
+            Some(Frame::Message(json)) => self.message(&json, current)?,
+        };
+        Ok((taken, Some(read)))
+    }
+
+    fn message(&mut self, json: &[u8], current: Option<u64>) -> Result<Read, Refusal> {
+        let request = match Request::parse(json) {
+            Ok(request) => request,
+            Err(Bad::Malformed(fault)) => return Err(fatal(fault)),
+            Err(_) if self.put.is_some() => return Err(out_of_place()),
+            Err(Bad::Members { id }) => {
+                return Ok(self.queue(Item::Refused(id, explain::members(json)), json.len()));
+            }
+            Err(Bad::Unsupported { id }) => {
+                return Ok(self.queue(Item::Refused(id, explain::unsupported()), json.len()));
+            }
+        };
+        match request.op {
+            Op::Ping => Ok(Read::Ping(request.id)),
+            Op::Abort { target } => Ok(Read::Abort { id: request.id, target }),
+            Op::PutEnd(end) if self.put == Some(request.id) => {
+                self.expect_put(None);
+                if !std::mem::take(&mut self.deaf) {
+                    self.items.push_back(Item::End(end));
+                }
+                Ok(Read::Queued)
+            }
+            _ if self.put.is_some() => Err(out_of_place()),
+            Op::PutEnd(_) => {
+                let refusal = Refusal::new(Code::BadRequest, "there is no put of that id to end");
+                Ok(self.queue(Item::Refused(request.id, refusal), json.len()))
+            }
+            _ if current == Some(request.id) || self.waits(request.id) => {
+                Err(Refusal::new(Code::BadRequest, "two unanswered requests have the same id"))
+            }
+            Op::Put(Put { eager: true, size, .. }) if size > CHUNK as u64 => {
+                Err(Refusal::new(Code::BadRequest, "an eager put has at most one chunk"))
+            }
+            Op::Put(Put { eager: true, size, .. }) => {
+                self.expect_put(Some(request.id));
+                self.deframer.allow_chunks(size > 0);
+                self.one_chunk = true;
+                Ok(self.queue(Item::Request(request), json.len()))
+            }
+            _ => Ok(self.queue(Item::Request(request), json.len())),
+        }
+    }
+
+    fn queue(&mut self, item: Item, bytes: usize) -> Read {
+        self.requests += 1;
+        self.bytes += bytes;
+        self.items.push_back(item);
+        Read::Queued
+    }
+
+    fn expect_put(&mut self, put: Option<u64>) {
+        self.put = put;
+        self.one_chunk = false;
+        self.deframer.allow_chunks(put.is_some());
+    }
+
+    fn waits(&self, id: u64) -> bool {
+        self.items.iter().any(|item| match item {
+            Item::Request(request) => request.id == id,
+            Item::Refused(refused, _) => *refused == id,
+            Item::Chunk(_) | Item::End(_) => false,
+        })
+    }
+
+    /// The chunks of `put` may come now: it was answered `begin`.
+    pub(super) fn begin_put(&mut self, put: u64) {
+        self.expect_put(Some(put));
+    }
+
+    /// `put` has failed: what belongs to it is dropped, up to its end.
+    pub(super) fn fail_put(&mut self, put: u64) {
+        if self.put == Some(put) {
+            self.deaf = true;
+        }
+        while matches!(self.items.front(), Some(Item::Chunk(_) | Item::End(_))) {
+            self.pop();
+        }
+    }
+
+    /// `put` was aborted: nothing of it comes any more.
+    pub(super) fn abort_put(&mut self, put: u64) {
+        self.fail_put(put);
+        if self.put == Some(put) {
+            self.deaf = false;
+            self.expect_put(None);
+        }
+    }
+
+    /// Takes a waiting request out, with the chunk and the end that follow it. False if it does not wait.
+    pub(super) fn cancel(&mut self, id: u64) -> bool {
+        let place =
+            self.items.iter().position(|item| matches!(item, Item::Request(request) if request.id == id));
+        let Some(place) = place else { return false };
+        let rest = self.items.split_off(place);
+        let mut rest = rest.into_iter();
+        rest.next();
+        self.requests -= 1;
+        let mut rest = rest.skip_while(|item| matches!(item, Item::Chunk(_) | Item::End(_))).collect();
+        self.items.append(&mut rest);
+        self.chunks = self.items.iter().filter(|item| matches!(item, Item::Chunk(_))).count();
+        if self.put == Some(id) {
+            self.expect_put(None);
+        }
+        true
+    }
+
+    /// The next item whose turn can begin: an eager put waits until all of it is there.
+    pub(super) fn pop_ready(&mut self) -> Option<Item> {
+        if let Some(Item::Request(Request { op: Op::Put(Put { eager: true, .. }), .. })) = self.items.front()
+        {
+            let next = self.items.iter().skip(1).find(|item| !matches!(item, Item::Chunk(_)));
+            if !matches!(next, Some(Item::End(_))) {
+                return None;
+            }
+        }
+        self.pop()
+    }
+
+    fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        match item {
+            Item::Chunk(_) => self.chunks -= 1,
+            Item::Request(_) | Item::Refused(..) => self.requests -= 1,
+            Item::End(_) => {}
+        }
+        if self.requests == 0 {
+            self.bytes = 0;
+        }
+        Some(item)
+    }
+
+    /// The next chunks of the put whose turn it is, at most [`BATCH`].
+    pub(super) fn take_chunks(&mut self) -> Vec<Chunk> {
+        let mut chunks = Vec::new();
+        while chunks.len() < BATCH && matches!(self.items.front(), Some(Item::Chunk(_))) {
+            if let Some(Item::Chunk(chunk)) = self.pop() {
+                chunks.push(chunk);
+            }
+        }
+        chunks
+    }
+
+    /// The `put_end` of the put whose turn it is, when it is next.
+    pub(super) fn take_end(&mut self) -> Option<PutEnd> {
+        if !matches!(self.items.front(), Some(Item::End(_))) {
+            return None;
+        }
+        match self.pop() {
+            Some(Item::End(end)) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// There is room for another frame.
+    pub(super) fn has_room(&self, requests: usize) -> bool {
+        self.chunks < BATCH && self.requests < requests.min(PIPELINE) && self.bytes < REQUEST_BYTES
+    }
+
+    /// The put whose chunks are being dropped or read.
+    pub(super) fn is_reading_put(&self) -> bool {
+        self.put.is_some()
+    }
+
+    /// Nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Drops what waits.
+    pub(super) fn clear(&mut self) {
+        self.items.clear();
+        (self.chunks, self.requests, self.bytes) = (0, 0, 0);
+    }
+
+    /// Another bound for messages.
+    pub(super) fn set_message_max(&mut self, bytes: usize) {
+        self.deframer.set_message_max(bytes);
+    }
+
+    /// Buffers for the next chunks.
+    pub(super) fn recycle(&mut self, buffers: Vec<Vec<u8>>) {
+        buffers.into_iter().for_each(|buffer| self.deframer.recycle(buffer));
+    }
+
+    /// Lets go of spare memory.
+    pub(super) fn shrink(&mut self) {
+        self.deframer.shrink();
+        if self.items.is_empty() {
+            self.items = VecDeque::new();
+        }
+    }
+}
+
+fn fatal(fault: WireFault) -> Refusal {
+    Refusal::new(Code::BadRequest, format!("the stream has {fault}"))
+}
+
+fn out_of_place() -> Refusal {
+    Refusal::new(
+        Code::BadRequest,
+        "between the begin and the end of a put only chunks, ping and abort may come",
+    )
+}

@@ -1,0 +1,160 @@
+//! What waits to be sent: messages in bytes, chunks as they came from the disk.
+
+use ftp_proto::Chunk;
+use ftp_proto::frame::put_message;
+use serde::Serialize;
+use std::collections::VecDeque;
+
+/// A queue of frames, given out from the front in whatever pieces the link takes.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pieces: VecDeque<Piece>,
+    /// How much of the front piece was taken.
+    taken: usize,
+    message_bytes: usize,
+    chunks: usize,
+    spent: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Messages(Vec<u8>),
+    Chunk(Chunk),
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Messages(bytes) => bytes,
+            Self::Chunk(chunk) => chunk.frame(),
+        }
+    }
+}
+
+impl Outbox {
+    /// Appends a message.
+    pub(super) fn message(&mut self, message: &impl Serialize) {
+        if !matches!(self.pieces.back(), Some(Piece::Messages(_))) {
+            self.pieces.push_back(Piece::Messages(Vec::new()));
+        }
+        if let Some(Piece::Messages(bytes)) = self.pieces.back_mut() {
+            let before = bytes.len();
+            put_message(bytes, message);
+            self.message_bytes += bytes.len() - before;
+        }
+    }
+
+    /// Appends a chunk.
+    pub(super) fn chunk(&mut self, chunk: Chunk) {
+        self.chunks += 1;
+        self.pieces.push_back(Piece::Chunk(chunk));
+    }
+
+    /// The front, contiguous.
+    pub(super) fn front(&self) -> &[u8] {
+        self.pieces.front().map_or(&[], |piece| &piece.bytes()[self.taken..])
+    }
+
+    /// The first `n` bytes of the front are on their way. Returns how many of them were a chunk's.
+    pub(super) fn sent(&mut self, n: usize) -> usize {
+        let Some(front) = self.pieces.front() else { return 0 };
+        self.taken += n;
+        let is_chunk = matches!(front, Piece::Chunk(_));
+        if self.taken >= front.bytes().len() {
+            self.taken = 0;
+            match self.pieces.pop_front() {
+                Some(Piece::Messages(bytes)) => self.message_bytes -= bytes.len(),
+                Some(Piece::Chunk(chunk)) => {
+                    self.chunks -= 1;
+                    self.spent.push(chunk.into_buffer());
+                }
+                None => {}
+            }
+        }
+        if is_chunk { n } else { 0 }
+    }
+
+    /// Takes back the chunks of which nothing was sent yet.
+    pub(super) fn drop_chunks(&mut self) {
+        let begun = usize::from(self.taken > 0);
+        let mut index = 0;
+        self.pieces.retain(|piece| {
+            index += 1;
+            index <= begun || matches!(piece, Piece::Messages(_))
+        });
+        self.chunks = self.pieces.iter().filter(|piece| matches!(piece, Piece::Chunk(_))).count();
+    }
+
+    /// Forgets everything: nobody will read it.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Buffers of chunks that were sent, for the next ones: `count` of them, new ones if there are not enough.
+    pub(super) fn buffers(&mut self, count: usize) -> Vec<Vec<u8>> {
+        (0..count).map(|_| self.spent.pop().unwrap_or_default()).collect()
+    }
+
+    /// Lets go of buffers.
+    pub(super) fn shrink(&mut self) {
+        self.spent = Vec::new();
+        if self.pieces.is_empty() {
+            self.pieces = VecDeque::new();
+        }
+    }
+
+    /// How many chunks wait.
+    pub(super) fn chunks(&self) -> usize {
+        self.chunks
+    }
+
+    /// How many bytes of messages wait.
+    pub(super) fn message_bytes(&self) -> usize {
+        self.message_bytes
+    }
+
+    /// Nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ftp_proto::message::{Done, Reply};
+
+    #[test]
+    fn frames_come_out_in_order_whatever_the_pieces() {
+        let mut outbox = Outbox::default();
+        let mut want = Vec::new();
+        let mut chunk = Chunk::with_len(Vec::new(), 1000);
+        chunk.seal(ftp_proto::Value([1; 32]));
+        outbox.message(&Reply::ok(1, &Done {}));
+        outbox.chunk(chunk.clone());
+        outbox.message(&Reply::ok(2, &Done {}));
+        put_message(&mut want, &Reply::ok(1, &Done {}));
+        want.extend_from_slice(chunk.frame());
+        put_message(&mut want, &Reply::ok(2, &Done {}));
+        let mut got = Vec::new();
+        while !outbox.is_empty() {
+            let piece = outbox.front().iter().take(7).copied().collect::<Vec<_>>();
+            got.extend_from_slice(&piece);
+            outbox.sent(piece.len());
+        }
+        assert_eq!(got, want);
+        assert_eq!((outbox.message_bytes(), outbox.chunks()), (0, 0));
+        assert_eq!(outbox.buffers(2)[1].capacity(), 0, "one buffer came back, the other is new");
+    }
+
+    #[test]
+    fn a_chunk_that_was_begun_is_not_taken_back() {
+        let mut outbox = Outbox::default();
+        outbox.chunk(Chunk::with_len(Vec::new(), 10));
+        outbox.chunk(Chunk::with_len(Vec::new(), 20));
+        outbox.sent(1);
+        outbox.drop_chunks();
+        assert_eq!(outbox.chunks(), 1);
+        assert_eq!(outbox.front().len(), 5 + 32 + 10 - 1);
+    }
+}

@@ -1,0 +1,586 @@
+//! Sessions without a socket: real jobs on a real folder, run at once, with a clock that only moves when told.
+
+use super::{Session, Setup, Shared};
+use crate::Limits;
+use crate::account::password::{Cost, PasswordHash};
+use crate::account::user_file::{User, Users};
+use crate::audit::{Audit, LoginEvent};
+use crate::job::Job;
+use crate::machine::{Action, ChannelId, Event, Machine as _};
+use crate::vfs::Durability;
+use ftp_proto::frame::put_message;
+use ftp_proto::limits::CHUNK;
+use ftp_proto::message::{Secret, TlsFacts};
+use ftp_proto::{Chunk, Deframer, Frame, Tree, UserName, tree};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const CH: ChannelId = ChannelId::CONTROL;
+
+/// A daemon's shared state on a temporary folder.
+struct World {
+    shared: Rc<Shared>,
+    folder: tempfile::TempDir,
+    now: Instant,
+}
+
+impl World {
+    fn new(quota: Option<u64>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = Instant::now();
+        let mut users = Users::default();
+        for (id, name) in [(1, "ada"), (2, "bob")] {
+            users.users.insert(UserName::new(name).expect("good"), user(id, quota));
+        }
+        let setup = Setup {
+            limits: Limits::default(),
+            durability: Durability::Fast,
+            users_folder: folder.path().to_owned(),
+            users,
+            software: "test/0".into(),
+            now,
+        };
+        Self { shared: Shared::new(setup), folder, now }
+    }
+
+    fn connect(&self) -> Peer {
+        let address: SocketAddr = "127.0.0.1:1000".parse().expect("an address");
+        let mut peer = Peer {
+            session: Session::new(&self.shared, address, self.now),
+            now: self.now,
+            held: None,
+            hold: false,
+            closed: false,
+            notes: Vec::new(),
+            deframer: Deframer::new(),
+            got: Vec::new(),
+        };
+        peer.deframer.set_message_max(usize::MAX);
+        peer.deframer.allow_chunks(true);
+        peer.tell(Event::Opened(CH, TlsFacts::default()));
+        peer
+    }
+
+    fn login(&self, name: &str) -> Peer {
+        let mut peer = self.connect();
+        peer.ask(json!({"id": 1, "op": "login", "user": name, "password": "secret"}));
+        let reply = peer.reply(1);
+        assert!(reply["ok"]["token"].is_string(), "{reply}");
+        peer
+    }
+
+    fn used(&self, name: &str) -> u64 {
+        let name = UserName::new(name).expect("good");
+        let user = self.shared.user(&name).expect("there");
+        let tenant = self.shared.tenant(&name, &user).expect("open");
+        let account = tenant.ledger().account();
+        account.used
+    }
+
+    fn on_disk(&self, name: &str) -> u64 {
+        fn size(path: &std::path::Path) -> u64 {
+            let entries = std::fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry"));
+            entries
+                .map(|entry| {
+                    let facts = entry.metadata().expect("facts");
+                    let sidecar = entry.path().extension().is_some_and(|ext| ext == "cv");
+                    if facts.is_dir() {
+                        size(&entry.path())
+                    } else if sidecar {
+                        0
+                    } else {
+                        facts.len()
+                    }
+                })
+                .sum()
+        }
+        let folder = self.folder.path().join(name);
+        size(&folder.join("home")) + size(&folder.join("parts"))
+    }
+}
+
+fn user(id: u64, quota: Option<u64>) -> User {
+    let password = PasswordHash::new(&Secret::new("secret".into()), Cost { log_n: 10 }).expect("a hash");
+    User { id, password, quota }
+}
+
+/// The client's end of a session.
+struct Peer {
+    session: Session,
+    now: Instant,
+    /// A job that is not run until it is released.
+    held: Option<Job>,
+    hold: bool,
+    closed: bool,
+    notes: Vec<Audit>,
+    deframer: Deframer,
+    got: Vec<Frame>,
+}
+
+impl Peer {
+    fn ask(&mut self, request: Value) {
+        let mut bytes = Vec::new();
+        put_message(&mut bytes, &request);
+        self.send(&bytes);
+    }
+
+    fn send(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let taken = self.session.on_bytes(self.now, CH, bytes);
+            bytes = &bytes[taken..];
+            self.settle();
+            if taken == 0 && !self.session.wants_input(CH) {
+                return;
+            }
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.session.on_event(self.now, event);
+        self.settle();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.session.deadline().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            let before = self.session.deadline();
+            self.tell(Event::Timeout);
+            assert!(
+                self.session.deadline() != before || self.closed,
+                "a deadline that does not move would spin"
+            );
+        }
+        self.now = end;
+    }
+
+    /// Runs jobs and takes what is pending, until nothing is left to do.
+    fn settle(&mut self) {
+        loop {
+            match self.session.poll_action() {
+                Some(Action::Submit(job)) if self.hold => self.held = Some(job),
+                Some(Action::Submit(job)) => {
+                    let outcome = job.run();
+                    self.session.on_event(self.now, Event::Done(outcome));
+                }
+                Some(Action::Close(_)) => self.closed = true,
+                Some(Action::Note(audit)) => self.notes.push(audit),
+                None => {
+                    let bytes = self.session.pending(CH).to_vec();
+                    if bytes.is_empty() {
+                        return;
+                    }
+                    let mut rest = &bytes[..];
+                    while !rest.is_empty() {
+                        let (taken, frame) = self.deframer.push(rest).expect("good frames");
+                        rest = &rest[taken..];
+                        self.got.extend(frame);
+                    }
+                    self.session.sent(self.now, CH, bytes.len());
+                }
+            }
+        }
+    }
+
+    fn release(&mut self) {
+        self.hold = false;
+        let job = self.held.take().expect("a job is held");
+        let outcome = job.run();
+        self.tell(Event::Done(outcome));
+    }
+
+    /// The next reply, which must be to `re`.
+    fn reply(&mut self, re: u64) -> Value {
+        loop {
+            assert!(!self.got.is_empty(), "no reply to {re}");
+            if let Frame::Message(json) = self.got.remove(0) {
+                let value: Value = serde_json::from_slice(&json).expect("json");
+                if value.get("hello").is_none() {
+                    assert_eq!(value["re"], re, "{value}");
+                    return value;
+                }
+            }
+        }
+    }
+
+    fn code(&mut self, re: u64) -> String {
+        let reply = self.reply(re);
+        reply["error"]["code"].as_str().map_or_else(|| format!("not an error: {reply}"), str::to_owned)
+    }
+
+    fn chunk(&mut self, size: u64, offset: u64, data: &[u8]) {
+        let chunk = sealed(size, offset, data);
+        self.send(chunk.frame());
+    }
+
+    fn put(&mut self, id: u64, path: &str, file: &[u8]) -> Value {
+        self.ask(json!({"id": id, "op": "put", "path": path, "size": file.len(), "mtime": 1}));
+        let begin = self.reply(id);
+        let Some(offset) = begin["begin"]["offset"].as_u64() else { return begin };
+        let mut at = usize::try_from(offset).expect("small");
+        while at < file.len() {
+            let end = (at + CHUNK).min(file.len());
+            self.chunk(file.len() as u64, at as u64, &file[at..end]);
+            at = end;
+        }
+        self.ask(json!({"id": id, "op": "put_end", "root": root(file)}));
+        self.reply(id)
+    }
+}
+
+fn sealed(size: u64, offset: u64, data: &[u8]) -> Chunk {
+    let mut chunk = Chunk::with_len(Vec::new(), data.len());
+    chunk.data_mut().copy_from_slice(data);
+    chunk.seal(tree::value(size, offset, data));
+    chunk
+}
+
+fn root(file: &[u8]) -> String {
+    let mut tree = Tree::new();
+    for (index, data) in file.chunks(CHUNK).enumerate() {
+        tree.push(tree::value(file.len() as u64, (index * CHUNK) as u64, data));
+    }
+    tree.root().to_string()
+}
+
+fn file(len: usize) -> Vec<u8> {
+    (0..len).map(|i| u8::try_from(i % 251).expect("small")).collect()
+}
+
+#[test]
+fn only_login_ping_and_abort_are_taken_before_a_login() {
+    let world = World::new(None);
+    for op in ftp_proto::message::OPS {
+        let mut peer = world.connect();
+        let digest = "0".repeat(64);
+        peer.ask(json!({"id": 7, "op": op, "path": "/x", "from": "/x", "to": "/y", "size": 1, "root": digest, "target": 1}));
+        let reply = peer.reply(7);
+        match *op {
+            "ping" | "abort" => assert!(reply["ok"].is_object(), "{reply}"),
+            // Without a user it is no login, and without a put there is nothing to end.
+            "login" | "put_end" => assert_eq!(reply["error"]["code"], "bad_request"),
+            _ => assert_eq!(reply["error"]["code"], "not_logged_in", "{op}"),
+        }
+        assert!(!world.folder.path().join("ada").exists(), "{op} touched a disk");
+    }
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_user_are_answered_alike() {
+    let mut answers = Vec::new();
+    for name in ["ada", "nobody", "../x", ""] {
+        let world = World::new(None);
+        let mut peer = world.connect();
+        peer.ask(json!({"id": 1, "op": "login", "user": name, "password": "wrong"}));
+        assert!(
+            peer.got
+                .iter()
+                .all(|frame| !matches!(frame, Frame::Message(json) if json.starts_with(b"{\"re\""))),
+            "not at once"
+        );
+        peer.pass(Duration::from_millis(260));
+        answers.push(peer.reply(1).to_string());
+        assert!(matches!(
+            peer.notes.last(),
+            Some(Audit::Login { event: LoginEvent::Refused { .. }, .. }) | Some(Audit::State { .. })
+        ));
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+}
+
+#[test]
+fn guessing_is_slowed_down() {
+    let world = World::new(None);
+    let mut peer = world.connect();
+    let mut codes = Vec::new();
+    for id in 1..=5 {
+        peer.ask(json!({"id": id, "op": "login", "user": "ada", "password": "wrong"}));
+        peer.pass(Duration::from_millis(300));
+        codes.push(peer.code(id));
+    }
+    assert_eq!(codes[..2], ["login_refused", "login_refused"]);
+    assert_eq!(codes[4], "busy");
+    peer.ask(json!({"id": 9, "op": "login", "user": "ada", "password": "secret"}));
+    let reply = peer.reply(9);
+    assert!(
+        reply["error"]["retry_seconds"].as_u64().is_some_and(|seconds| seconds > 0),
+        "even the right one: {reply}"
+    );
+}
+
+#[test]
+fn a_token_is_as_good_as_the_password_until_the_account_changes() {
+    let world = World::new(None);
+    let mut first = world.connect();
+    first.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
+    let token = first.reply(1)["ok"]["token"].clone();
+    let try_it = |user: &str| {
+        let mut peer = world.connect();
+        peer.ask(json!({"id": 1, "op": "login", "user": user, "token": token}));
+        peer.pass(Duration::from_millis(300));
+        peer.reply(1)
+    };
+    assert!(try_it("ada")["ok"].is_object());
+    assert_eq!(try_it("bob")["error"]["code"], "login_refused", "another user's token");
+    let mut users = Users::default();
+    users.users.insert(UserName::new("ada").expect("good"), user(1, Some(5)));
+    world.shared.reload(None, Some(users));
+    first.tell(Event::AccountsChanged);
+    assert!(first.closed);
+    assert_eq!(first.code(0), "not_logged_in");
+    assert_eq!(try_it("ada")["error"]["code"], "login_refused", "the account was changed");
+}
+
+#[test]
+fn what_was_put_is_got_again_and_the_ledger_is_exact() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    for (id, len) in [(10, 0), (11, 1), (12, CHUNK), (13, CHUNK + 1), (14, 9 * CHUNK - 5)] {
+        let content = file(len);
+        let stored = peer.put(id, "/f", &content);
+        assert_eq!(stored["ok"]["root"], root(&content), "{stored}");
+        assert_eq!(world.used("ada"), len as u64);
+        assert_eq!(world.on_disk("ada"), len as u64);
+        peer.ask(json!({"id": id + 100, "op": "get", "path": "/f", "md5": true}));
+        let begin = peer.reply(id + 100);
+        assert_eq!(begin["begin"]["size"], len);
+        let mut got = Vec::new();
+        while let Some(Frame::Chunk(_)) = peer.got.first() {
+            if let Frame::Chunk(chunk) = peer.got.remove(0) {
+                assert_eq!(chunk.value(), tree::value(len as u64, got.len() as u64, chunk.data()));
+                got.extend_from_slice(chunk.data());
+            }
+        }
+        assert_eq!(got, content);
+        let end = peer.reply(id + 100);
+        assert_eq!(end["ok"]["root"], root(&content));
+        assert_eq!(end["ok"]["md5"].as_str().map(str::len), Some(32));
+    }
+}
+
+#[test]
+fn a_cut_upload_goes_on_where_it_was() {
+    let world = World::new(Some(100 * CHUNK as u64));
+    let content = file(7 * CHUNK + 77);
+    let size = content.len() as u64;
+    let mut peer = world.login("ada");
+    peer.ask(json!({"id": 5, "op": "put", "path": "/f", "size": size}));
+    assert_eq!(peer.reply(5)["begin"]["offset"], 0);
+    assert_eq!(world.used("ada"), size, "reserved before the first byte");
+    for index in 0..3 {
+        peer.chunk(size, (index * CHUNK) as u64, &content[index * CHUNK..(index + 1) * CHUNK]);
+    }
+    let mut other = world.login("ada");
+    assert_eq!(other.put(6, "/f", &content)["error"]["code"], "conflict");
+    peer.tell(Event::Lost(CH));
+    assert!(!peer.session.has_job() && !peer.session.is_busy(), "nothing is left behind");
+    assert_eq!(world.used("ada"), 3 * CHUNK as u64, "what is on the disk counts, and no more");
+    assert_eq!(world.on_disk("ada"), 3 * CHUNK as u64);
+    other.ask(json!({"id": 8, "op": "put", "path": "/f", "size": size}));
+    assert_eq!(other.reply(8)["begin"]["offset"], 3 * CHUNK);
+    other.ask(json!({"id": 9, "op": "abort", "target": 8}));
+    assert_eq!(other.code(8), "aborted");
+    assert!(other.reply(9)["ok"].is_object());
+    assert!(other.put(10, "/f", &content)["ok"].is_object());
+    assert_eq!(world.used("ada"), size);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_a_byte_is_sent() {
+    let world = World::new(Some(1000));
+    let mut peer = world.login("ada");
+    assert!(peer.put(5, "/a", &file(600))["ok"].is_object());
+    peer.ask(json!({"id": 6, "op": "put", "path": "/b", "size": 401}));
+    let reply = peer.reply(6);
+    assert_eq!(reply["error"]["code"], "quota_exceeded");
+    assert_eq!(reply["error"]["left"], 400);
+    assert_eq!(
+        peer.put(7, "/a", &file(401))["error"]["code"],
+        "quota_exceeded",
+        "old and new must fit until the new is in place"
+    );
+    assert!(peer.put(8, "/b", &file(400))["ok"].is_object());
+    assert_eq!((world.used("ada"), world.on_disk("ada")), (1000, 1000));
+}
+
+#[test]
+fn a_bad_chunk_fails_the_put_and_the_rest_is_swallowed() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    let content = file(5 * CHUNK);
+    let size = content.len() as u64;
+    peer.ask(json!({"id": 5, "op": "put", "path": "/f", "size": size}));
+    peer.reply(5);
+    peer.chunk(size, 0, &content[..CHUNK]);
+    let mut bad = sealed(size, CHUNK as u64, &content[CHUNK..2 * CHUNK]);
+    bad.data_mut()[9] ^= 1;
+    peer.send(bad.frame());
+    assert_eq!(peer.code(5), "digest_mismatch");
+    for index in 2..5 {
+        peer.chunk(size, (index * CHUNK) as u64, &content[index * CHUNK..(index + 1) * CHUNK]);
+    }
+    peer.ask(json!({"id": 5, "op": "put_end", "root": root(&content)}));
+    peer.ask(json!({"id": 6, "op": "stat", "path": "/f"}));
+    assert_eq!(peer.code(6), "not_found");
+    assert_eq!(world.used("ada"), CHUNK as u64, "the good chunk is kept");
+}
+
+#[test]
+fn eager_puts_come_back_to_back() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    let mut bytes = Vec::new();
+    for id in 10..74u64 {
+        let content = file(usize::try_from(id).expect("small") - 10);
+        let size = content.len() as u64;
+        put_message(
+            &mut bytes,
+            &json!({"id": id, "op": "put", "path": format!("/f{id}"), "size": size, "eager": true}),
+        );
+        if size > 0 {
+            bytes.extend_from_slice(sealed(size, 0, &content).frame());
+        }
+        // Every eighth lies about its root.
+        let root = if id % 8 == 0 { "0".repeat(64) } else { root(&content) };
+        put_message(&mut bytes, &json!({"id": id, "op": "put_end", "root": root}));
+    }
+    peer.send(&bytes);
+    for id in 10..74u64 {
+        let reply = peer.reply(id);
+        assert_eq!(reply["ok"].is_object(), id % 8 != 0, "{reply}");
+    }
+    let want: u64 = (10..74).filter(|id| id % 8 != 0).map(|id| id - 10).sum();
+    assert_eq!((world.used("ada"), world.on_disk("ada")), (want, want));
+}
+
+#[test]
+fn a_ping_overtakes_what_waits_and_an_abort_takes_it_out() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    peer.hold = true;
+    peer.ask(json!({"id": 2, "op": "mkdir", "path": "/a"}));
+    peer.ask(json!({"id": 3, "op": "mkdir", "path": "/b"}));
+    peer.ask(json!({"id": 4, "op": "ping"}));
+    peer.ask(json!({"id": 5, "op": "abort", "target": 3}));
+    assert!(peer.reply(4)["ok"].is_object());
+    assert_eq!(peer.code(3), "aborted");
+    assert!(peer.reply(5)["ok"].is_object());
+    peer.release();
+    assert!(peer.reply(2)["ok"].is_object());
+    assert!(!world.folder.path().join("ada/home/b").exists());
+}
+
+#[test]
+fn a_session_outlives_its_connection_until_its_job_is_home() {
+    let world = World::new(Some(1000));
+    let mut peer = world.login("ada");
+    peer.hold = true;
+    peer.ask(json!({"id": 2, "op": "put", "path": "/a", "size": 700}));
+    peer.tell(Event::Lost(CH));
+    assert!(peer.session.has_job());
+    assert_eq!(world.used("ada"), 700, "the room is held while the job may write");
+    peer.release();
+    assert!(!peer.session.has_job() && !peer.session.is_busy());
+    assert_eq!(world.used("ada"), 0);
+}
+
+#[test]
+fn a_worker_that_panics_ends_the_request_and_not_the_session() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    peer.hold = true;
+    peer.ask(json!({"id": 2, "op": "stat", "path": "/"}));
+    peer.held = None;
+    peer.hold = false;
+    peer.tell(Event::Done(crate::job::Outcome::Panicked));
+    assert_eq!(peer.code(2), "unavailable");
+    peer.ask(json!({"id": 3, "op": "stat", "path": "/"}));
+    assert!(peer.reply(3)["ok"].is_object());
+}
+
+#[test]
+fn deadlines_are_absolute_before_a_login_and_follow_use_after_it() {
+    let world = World::new(None);
+    let mut guest = world.connect();
+    for _ in 0..14 {
+        guest.pass(Duration::from_secs(1));
+        guest.ask(json!({"id": 2, "op": "ping"}));
+    }
+    assert!(!guest.closed);
+    guest.pass(Duration::from_secs(2));
+    assert!(guest.closed, "pings do not keep a guest");
+    let mut peer = world.login("ada");
+    for _ in 0..3 {
+        peer.pass(Duration::from_secs(299));
+        peer.ask(json!({"id": 2, "op": "ping"}));
+    }
+    assert!(!peer.closed);
+    peer.pass(Duration::from_secs(301));
+    assert!(peer.closed, "quiet for too long");
+    let mut stalled = world.login("ada");
+    stalled.ask(json!({"id": 2, "op": "put", "path": "/f", "size": 5}));
+    stalled.pass(Duration::from_secs(61));
+    assert!(stalled.closed, "nothing moved in a transfer");
+    assert_eq!(world.used("ada"), 0);
+}
+
+#[test]
+fn a_drain_lets_a_transfer_finish_and_takes_nothing_new() {
+    let world = World::new(None);
+    let mut idle = world.login("ada");
+    idle.tell(Event::Drain);
+    assert!(idle.closed);
+    let mut peer = world.login("ada");
+    let content = file(2 * CHUNK);
+    peer.ask(json!({"id": 2, "op": "put", "path": "/f", "size": content.len()}));
+    peer.reply(2);
+    peer.tell(Event::Drain);
+    assert!(!peer.closed && peer.session.is_busy());
+    peer.chunk(content.len() as u64, 0, &content[..CHUNK]);
+    peer.chunk(content.len() as u64, CHUNK as u64, &content[CHUNK..]);
+    peer.ask(json!({"id": 2, "op": "put_end", "root": root(&content)}));
+    assert!(peer.reply(2)["ok"].is_object());
+    assert_eq!(peer.code(0), "shutting_down");
+    assert!(peer.closed);
+}
+
+#[test]
+fn a_second_survey_waits_for_the_first() {
+    let world = World::new(None);
+    let mut first = world.connect();
+    first.ask(json!({"id": 1, "op": "ping"}));
+    first.hold = true;
+    first.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
+    let outcome = first.held.take().expect("the password check").run();
+    first.tell(Event::Done(outcome));
+    assert!(matches!(first.held, Some(Job::Survey { .. })));
+    let mut second = world.connect();
+    second.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
+    second.pass(Duration::from_millis(100));
+    assert!(second.got.len() == 1, "only the greeting: it waits");
+    first.release();
+    first.reply(1);
+    first.reply(1);
+    second.pass(Duration::from_millis(50));
+    assert!(second.reply(1)["ok"].is_object());
+}
+
+#[test]
+fn breaking_the_protocol_ends_the_connection_with_one_error() {
+    let world = World::new(None);
+    let mut frames: Vec<Vec<u8>> =
+        vec![b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![0, 0, 0, 0, 1], vec![0, 0, 0, 40, 2]];
+    for text in ["[]", "{", r#"{"id":0,"op":"ping"}"#] {
+        let len = u32::try_from(text.len()).expect("short").to_be_bytes();
+        frames.push([&len[..], &[1], text.as_bytes()].concat());
+    }
+    for frame in frames {
+        let mut peer = world.login("ada");
+        peer.send(&frame);
+        assert_eq!(peer.code(0), "bad_request", "{frame:?}");
+        assert!(peer.closed && peer.got.is_empty());
+    }
+}

@@ -1,0 +1,345 @@
+//! An upload's part: made or found, appended to, put in place.
+//!
+//! The bytes go to `<id>.part`, then the values they came with to `<id>.cv`. Nothing is synced until the end: what a crash left is read back
+//! and counts only as far as it agrees with its values.
+
+use super::part_id;
+use crate::fault::{During as _, Fault};
+use crate::limits::REHASH_SLICE;
+use crate::vfs::{Facts, Home, parts::read_head};
+use ftp_proto::digest::Md5;
+use ftp_proto::limits::{CHUNK, VALUE};
+use ftp_proto::message::{Put, PutEnd, Stored};
+use ftp_proto::sidecar::Sidecar;
+use ftp_proto::{Chunk, Code, Etag, PrefixHash, Tree, Value, tree};
+use rustix::fs::{Timespec, Timestamps};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+
+/// An upload's part, open for appending.
+#[derive(Debug)]
+pub struct Sink {
+    home: Arc<Home>,
+    put: Put,
+    id: Etag,
+    part: File,
+    cv: File,
+    /// Where the values begin in `cv`.
+    head: u64,
+    tree: Tree,
+    md5: Option<Md5>,
+    /// What an earlier attempt left is still being checked.
+    hashing: bool,
+}
+
+/// An upload that ended without its file in place.
+#[derive(Debug)]
+pub struct PutFailed {
+    /// Why.
+    pub fault: Fault,
+    /// The bytes that the part still holds; 0 if there is none any more.
+    pub left: u64,
+}
+
+/// An upload that is in place.
+#[derive(Debug)]
+pub struct Published {
+    /// For the client.
+    pub stored: Stored,
+    /// The size of the file that it replaced, if it replaced one.
+    pub replaced: Option<u64>,
+    /// What failed when it was in place already: it may not survive a loss of power.
+    pub unsynced: Option<Fault>,
+}
+
+/// What came of writing chunks.
+#[derive(Debug)]
+pub struct Appended {
+    /// The part, or why it was closed. Chunks before a bad one are kept.
+    pub sink: Result<Box<Sink>, PutFailed>,
+    /// The buffers of the chunks.
+    pub buffers: Vec<Vec<u8>>,
+}
+
+fn part_name(id: Etag) -> String {
+    format!("{id}.part")
+}
+
+fn cv_name(id: Etag) -> String {
+    format!("{id}.cv")
+}
+
+/// Removes what an earlier attempt left.
+fn drop_part(home: &Home, id: Etag) -> Result<(), Fault> {
+    home.remove_part(&part_name(id))?;
+    home.remove_part(&cv_name(id))
+}
+
+impl Sink {
+    /// Makes the part, or opens what an earlier attempt at the same path and size left; that has to be hashed before it counts.
+    ///
+    /// # Errors
+    /// The target cannot be a file, or the disk fails.
+    pub fn open(home: Arc<Home>, put: Put) -> Result<Self, PutFailed> {
+        let id = part_id(&put.path);
+        let opened = home.expect_target(&put.path).and_then(|()| open_files(&home, id, &put));
+        match opened {
+            Ok((part, cv, head, hashing)) => {
+                let md5 = put.md5.then(Md5::default);
+                Ok(Self { home, put, id, part, cv, head, tree: Tree::new(), md5, hashing })
+            }
+            Err(fault) => Err(PutFailed { fault, left: home.part_size(id) }),
+        }
+    }
+
+    /// Checks the next slice of what was left; at most [`REHASH_SLICE`] bytes.
+    ///
+    /// # Errors
+    /// The disk fails. Bytes that differ from their values are no error: what is from them on is cut off.
+    pub fn hash_slice(mut self: Box<Self>) -> Result<Box<Self>, PutFailed> {
+        match self.check_slice() {
+            Ok(()) => Ok(self),
+            Err(fault) => Err(self.fail(fault)),
+        }
+    }
+
+    fn check_slice(&mut self) -> Result<(), Fault> {
+        let end = self.offset() + REHASH_SLICE;
+        let mut buffer = vec![0; CHUNK];
+        while self.offset() < end {
+            let offset = self.offset();
+            let data = &mut buffer[..tree::chunk_len(self.put.size, offset)];
+            if data.is_empty() || !self.is_sound(offset, data)? {
+                self.hashing = false;
+                return self.cut();
+            }
+            self.tree.push(tree::value(self.put.size, offset, data));
+            if let Some(md5) = &mut self.md5 {
+                md5.update(data);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the chunk at `offset` back and compares it with the value it came with.
+    fn is_sound(&self, offset: u64, data: &mut [u8]) -> Result<bool, Fault> {
+        let mut value = [0; VALUE];
+        let there =
+            read_whole(&self.cv, &mut value, self.value_at())? && read_whole(&self.part, data, offset)?;
+        Ok(there && tree::value(self.put.size, offset, data) == Value(value))
+    }
+
+    /// Where the value of the next chunk is in `cv`.
+    fn value_at(&self) -> u64 {
+        self.head + self.tree.count() * VALUE as u64
+    }
+
+    /// Cuts off everything that is not in the tree.
+    fn cut(&self) -> Result<(), Fault> {
+        self.part.set_len(self.offset()).during("cut a part")?;
+        self.cv.set_len(self.value_at()).during("cut a sidecar")
+    }
+
+    /// More of what was left is to be checked.
+    #[must_use]
+    pub fn is_hashing(&self) -> bool {
+        self.hashing
+    }
+
+    /// From where chunks are wanted.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        (self.tree.count() * CHUNK as u64).min(self.put.size)
+    }
+
+    /// The prefix hash up to [`Sink::offset`].
+    #[must_use]
+    pub fn prefix(&self) -> PrefixHash {
+        self.tree.prefix()
+    }
+
+    /// Checks the values of chunks and writes them, in order.
+    #[must_use]
+    pub fn append(mut self: Box<Self>, chunks: Vec<Chunk>) -> Appended {
+        let result = self.write(&chunks);
+        let buffers = chunks.into_iter().map(Chunk::into_buffer).collect();
+        let sink = match result {
+            Ok(()) => Ok(self),
+            Err(fault) => Err(self.fail(fault)),
+        };
+        Appended { sink, buffers }
+    }
+
+    fn write(&mut self, chunks: &[Chunk]) -> Result<(), Fault> {
+        let values_at = self.value_at();
+        let mut values = Vec::with_capacity(chunks.len() * VALUE);
+        let result = chunks.iter().try_for_each(|chunk| {
+            let value = check(self.put.size, self.offset(), chunk)?;
+            self.part.write_all_at(chunk.data(), self.offset()).during("write to a part")?;
+            self.tree.push(value);
+            values.extend_from_slice(&value.0);
+            if let Some(md5) = &mut self.md5 {
+                md5.update(chunk.data());
+            }
+            Ok(())
+        });
+        let noted = self.cv.write_all_at(&values, values_at).during("write to a sidecar");
+        result.and(noted)
+    }
+
+    /// Compares the hashes, makes the part durable and puts it in place.
+    ///
+    /// # Errors
+    /// Chunks are missing (the part stays), a hash differs (the part is dropped), the target cannot be replaced, or the disk fails.
+    pub fn finish(self: Box<Self>, end: &PutEnd) -> Result<Published, PutFailed> {
+        let missing = tree::chunks(self.put.size) - self.tree.count();
+        if missing > 0 {
+            let fault =
+                Fault::refused(Code::BadRequest, format!("put_end came with {missing} chunks missing"));
+            return Err(self.fail(fault));
+        }
+        let md5 = self.md5.clone().map(Md5::finish);
+        if self.tree.root() != end.root || (md5.is_some() && md5 != end.md5) {
+            return Err(self.discard(Fault::refused(
+                Code::DigestMismatch,
+                "the file arrived with another hash than it was sent with",
+            )));
+        }
+        if let Err(fault) = make_ready(&self.home, &self.part, self.put.mtime) {
+            // After a failed sync nobody knows what is on the disk: none of it is believed.
+            return Err(self.discard(fault));
+        }
+        let published = self.home.publish(&part_name(self.id), &self.put.path);
+        match published {
+            Err(fault) => Err(self.fail(fault)),
+            Ok((replaced, synced)) => {
+                let dropped = self.home.remove_part(&cv_name(self.id));
+                let stored = stored(&self.part, &self.put, end);
+                Ok(Published { stored, replaced, unsynced: synced.and(dropped).err() })
+            }
+        }
+    }
+
+    /// Closes the part and says how many bytes it holds.
+    #[must_use]
+    pub fn close(self: Box<Self>) -> u64 {
+        Facts::of_file(&self.part).map_or(self.put.size, |facts| facts.size)
+    }
+
+    fn fail(self: Box<Self>, fault: Fault) -> PutFailed {
+        // Half a chunk may have been written before the disk was full.
+        let cut = if self.hashing { Ok(()) } else { self.cut() };
+        PutFailed { fault: cut.err().unwrap_or(fault), left: self.close() }
+    }
+
+    fn discard(self: Box<Self>, fault: Fault) -> PutFailed {
+        let gone = drop_part(&self.home, self.id);
+        let left = if gone.is_ok() { 0 } else { self.home.part_size(self.id) };
+        PutFailed { fault, left }
+    }
+}
+
+/// The part, its sidecar, where the values begin, and whether there is something to check.
+fn open_files(home: &Home, id: Etag, put: &Put) -> Result<(File, File, u64, bool), Fault> {
+    if !put.restart
+        && let (Some(part), Some(cv)) =
+            (home.open_part(&part_name(id), false)?, home.open_part(&cv_name(id), false)?)
+        && let Some((sidecar, head)) = read_head(&cv)?
+        && sidecar.size == put.size
+        && sidecar.path == put.path.to_string()
+    {
+        return Ok((part, cv, head, true));
+    }
+    drop_part(home, id)?;
+    let created =
+        |name: &str| home.open_part(name, true)?.ok_or(Fault::Bug("a part that was made is not there"));
+    let (cv, part) = (created(&cv_name(id))?, created(&part_name(id))?);
+    let head = Sidecar { path: put.path.to_string(), size: put.size, mtime: put.mtime, etag: None }.encode();
+    cv.write_all_at(&head, 0).during("write a sidecar")?;
+    Ok((part, cv, head.len() as u64, false))
+}
+
+/// Reads all of `buffer`, or says that the file ends before.
+fn read_whole(file: &File, buffer: &mut [u8], offset: u64) -> Result<bool, Fault> {
+    match file.read_exact_at(buffer, offset) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error).during("read a part"),
+    }
+}
+
+/// The value of a chunk that is to be the one at `offset`, if it is what it says.
+fn check(size: u64, offset: u64, chunk: &Chunk) -> Result<Value, Fault> {
+    if chunk.data().len() != tree::chunk_len(size, offset) {
+        return Err(Fault::refused(
+            Code::DigestMismatch,
+            format!("the chunk at {offset} has another length than its place in the file"),
+        ));
+    }
+    let value = tree::value(size, offset, chunk.data());
+    if value != chunk.value() {
+        return Err(Fault::refused(Code::DigestMismatch, format!("the chunk at {offset} arrived damaged"))
+            .with_hint("send the file again; it goes on from there"));
+    }
+    Ok(value)
+}
+
+fn make_ready(home: &Home, file: &File, mtime: i64) -> Result<(), Fault> {
+    let time = Timespec { tv_sec: mtime, tv_nsec: 0 };
+    let times = Timestamps { last_access: time, last_modification: time };
+    rustix::fs::futimens(file, &times).during("set a file's time")?;
+    home.sync_file(file)
+}
+
+fn stored(file: &File, put: &Put, end: &PutEnd) -> Stored {
+    let etag = Facts::of_file(file).map_or(Etag([0; 16]), |facts| facts.etag);
+    Stored { size: put.size, mtime: put.mtime, etag, root: end.root, md5: end.md5.filter(|_| put.md5) }
+}
+
+/// Checks, writes, makes durable and puts in place a file of at most one chunk. Leaves no part, also none of an earlier attempt.
+///
+/// # Errors
+/// As [`Sink::finish`]; `left` is 0 unless the disk fails.
+pub fn store(home: &Home, put: &Put, chunk: Option<&Chunk>, end: &PutEnd) -> Result<Published, PutFailed> {
+    let id = part_id(&put.path);
+    let result = store_as(home, put, chunk, end, id);
+    result.map_err(|fault| {
+        let gone = drop_part(home, id);
+        PutFailed { left: if gone.is_ok() { 0 } else { home.part_size(id) }, fault }
+    })
+}
+
+fn store_as(
+    home: &Home,
+    put: &Put,
+    chunk: Option<&Chunk>,
+    end: &PutEnd,
+    id: Etag,
+) -> Result<Published, Fault> {
+    home.expect_target(&put.path)?;
+    let data = chunk.map_or(&[][..], Chunk::data);
+    let mut tree = Tree::new();
+    if let Some(chunk) = chunk {
+        tree.push(check(put.size, 0, chunk)?);
+    }
+    if data.len() as u64 != put.size {
+        return Err(Fault::refused(Code::BadRequest, "put_end came with chunks missing"));
+    }
+    let mut md5 = Md5::default();
+    md5.update(data);
+    if tree.root() != end.root || (put.md5 && Some(md5.finish()) != end.md5) {
+        return Err(Fault::refused(
+            Code::DigestMismatch,
+            "the file arrived with another hash than it was sent with",
+        ));
+    }
+    drop_part(home, id)?;
+    let name = part_name(id);
+    let file = home.open_part(&name, true)?.ok_or(Fault::Bug("a part that was made is not there"))?;
+    file.write_all_at(data, 0).during("write a file")?;
+    make_ready(home, &file, put.mtime)?;
+    let (replaced, synced) = home.publish(&name, &put.path)?;
+    Ok(Published { stored: stored(&file, put, end), replaced, unsynced: synced.err() })
+}

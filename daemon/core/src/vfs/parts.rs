@@ -1,0 +1,150 @@
+//! The folder of unfinished uploads: `<id>.part` with the bytes and `<id>.cv` with what they should be.
+
+use super::{Facts, Home, jail};
+use crate::fault::{During as _, Fault};
+use ftp_proto::message::{Kind, PartEntry};
+use ftp_proto::sidecar::{HEADER_MAX, Sidecar};
+use ftp_proto::{Code, Etag, VirtualPath};
+use rustix::fs::Dir;
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, SystemTime};
+
+/// A part that nobody has gone on with for so long is dropped at the next survey.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The most that `parts` lists: what fits one message with paths of usual length.
+const LISTED: usize = 100;
+/// Bytes of paths that `parts` lists, so that the answer fits one message whatever they are.
+const LISTED_BYTES: usize = 6 * 1024;
+
+impl Home {
+    /// Opens a file of `parts`, or makes it.
+    pub(crate) fn open_part(&self, name: &str, create: bool) -> Result<Option<File>, Fault> {
+        match jail::open_part(&self.parts, name, create) {
+            Ok(file) => Ok(Some(file)),
+            Err(Errno::NOENT) if !create => Ok(None),
+            Err(error) => Err(error).during("open a part"),
+        }
+    }
+
+    /// Removes a file of `parts`, if it is there.
+    pub(crate) fn remove_part(&self, name: &str) -> Result<(), Fault> {
+        jail::unlink_part(&self.parts, name)
+    }
+
+    /// The bytes that a part holds; 0 if there is none.
+    pub(crate) fn part_size(&self, id: Etag) -> u64 {
+        jail::look(&self.parts, &format!("{id}.part")).ok().flatten().map_or(0, |facts| facts.size)
+    }
+
+    /// Makes the names in `parts` durable.
+    pub(crate) fn sync_parts(&self) -> Result<(), Fault> {
+        self.sync(&self.parts)
+    }
+
+    fn part_names(&self) -> Result<Vec<String>, Fault> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.parts).during("read the folder of parts")? {
+            let entry = entry.during("read the folder of parts")?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Drops what no upload can go on with: a part without a sound sidecar, a sidecar without a part, other leftovers, and what is too old.
+    pub(super) fn tidy_parts(&self) -> Result<(), Fault> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        for name in self.part_names()? {
+            let keep = match name.rsplit_once('.') {
+                Some((id, "part")) => self.sidecar(id).is_some() && self.is_fresh(&name, now),
+                Some((id, "cv")) => self.sidecar(id).is_some() && self.is_fresh(&format!("{id}.part"), now),
+                _ => false,
+            };
+            if !keep {
+                self.remove_part(&name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_fresh(&self, name: &str, now: Duration) -> bool {
+        let facts = jail::look(&self.parts, name).ok().flatten();
+        facts.is_some_and(|facts| facts.kind == Kind::File && facts.age(now) <= KEPT)
+    }
+
+    /// The head of a sidecar, if it is sound and of that name.
+    fn sidecar(&self, id: &str) -> Option<Sidecar> {
+        let id: Etag = id.parse().ok()?;
+        let file = self.open_part(&format!("{id}.cv"), false).ok()??;
+        let (sidecar, _) = read_head(&file).ok()??;
+        let path = VirtualPath::new(&sidecar.path).ok()?;
+        (crate::transfer::part_id(&path) == id).then_some(sidecar)
+    }
+
+    pub(super) fn part_sizes(&self) -> Result<Vec<(Etag, u64)>, Fault> {
+        let mut parts = Vec::new();
+        for name in self.part_names()? {
+            let Some(id) = name.strip_suffix(".part").and_then(|id| id.parse::<Etag>().ok()) else {
+                continue;
+            };
+            parts.push((id, self.part_size(id)));
+        }
+        Ok(parts)
+    }
+
+    /// The unfinished uploads, up to what fits one message.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn parts(&self) -> Result<Vec<PartEntry>, Fault> {
+        let (mut parts, mut bytes) = (Vec::new(), 0);
+        for name in self.part_names()? {
+            let Some(text) = name.strip_suffix(".part") else { continue };
+            let (Ok(id), Some(sidecar)) = (text.parse::<Etag>(), self.sidecar(text)) else { continue };
+            let (Some(facts), Ok(path)) = (jail::look(&self.parts, &name)?, VirtualPath::new(&sidecar.path))
+            else {
+                continue;
+            };
+            bytes += sidecar.path.len();
+            if parts.len() == LISTED || bytes > LISTED_BYTES {
+                break;
+            }
+            parts.push(PartEntry { id, path, size: sidecar.size, have: facts.size, mtime: facts.mtime });
+        }
+        Ok(parts)
+    }
+
+    /// Removes unfinished uploads; says which are gone and what they held, also when it then fails. One that is not there is `not_found`.
+    pub fn remove_parts(&self, ids: &[Etag]) -> (Vec<(Etag, u64)>, Result<(), Fault>) {
+        let mut removed = Vec::new();
+        for id in ids {
+            let result = self.remove_upload(*id);
+            match result {
+                Ok(size) => removed.push((*id, size)),
+                Err(fault) => return (removed, Err(fault)),
+            }
+        }
+        (removed, self.sync_parts())
+    }
+
+    fn remove_upload(&self, id: Etag) -> Result<u64, Fault> {
+        let part = format!("{id}.part");
+        let facts = jail::look(&self.parts, &part)?
+            .ok_or_else(|| Fault::refused(Code::NotFound, "there is no such unfinished upload"))?;
+        self.remove_part(&part)?;
+        self.remove_part(&format!("{id}.cv"))?;
+        Ok(facts.size)
+    }
+}
+
+/// The head of a sidecar and its length; none if it is torn or something else.
+pub(crate) fn read_head(file: &File) -> Result<Option<(Sidecar, u64)>, Fault> {
+    let size = Facts::of_file(file)?.size;
+    let mut bytes = vec![0; usize::try_from(size).map_or(HEADER_MAX, |size| size.min(HEADER_MAX))];
+    file.read_exact_at(&mut bytes, 0).during("read a sidecar")?;
+    Ok(Sidecar::decode(&bytes).ok().map(|(sidecar, len)| (sidecar, len as u64)))
+}
