@@ -1,3 +1,8 @@
 //! The daemon and its administration tool: sockets, threads, configuration, logs.
 
 pub mod config;
+pub mod control;
+pub mod daemon;
+pub mod logging;
+pub mod reactor;
+pub mod tls;

@@ -14,6 +14,8 @@ mod gate;
 #[cfg(test)]
 mod tests;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 use buffer::Buffer;
 use gate::{Gate, Verdict};
 use rustls::client::UnbufferedClientConnection;
@@ -39,6 +41,13 @@ const _: () = assert!(READ >= 2 * RECORD, "a part of a record never keeps a whol
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The fingerprint of a certificate: `SHA256:` and the hash of its DER in base64 without padding, as OpenSSH writes those of keys.
+#[must_use]
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
+    format!("SHA256:{}", BASE64_STANDARD_NO_PAD.encode(digest))
 }
 
 /// One TLS connection without a socket.

@@ -1,0 +1,122 @@
+//! The threads that watch for signals and for changes of the user file, and tell the reactor what they found - read and checked, so that it never waits.
+
+use crate::config::Config;
+use crate::logging::Logs;
+use crate::reactor::{Mailbox, Message};
+use crate::tls;
+use ftp_core::account::user_file::Users;
+use sd_notify::NotifyState;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use slog::{error, info, warn};
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+/// How often the user file is looked at: a changed or removed user is out within a second.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Starts the threads. They end with the process.
+///
+/// # Errors
+/// The system gives no thread or signal handler.
+pub fn start(config: &Config, users: Users, mailbox: &Mailbox, logs: &Arc<Logs>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let (config_for_signals, mail, log) = (config.clone(), mailbox.clone(), Arc::clone(logs));
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in &mut signals {
+            let goes_on = if signal == SIGHUP {
+                reload(&config_for_signals, &mail, &log)
+            } else {
+                terminate(&mail, &log)
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    })?;
+    let (config, mail, log) = (config.clone(), mailbox.clone(), Arc::clone(logs));
+    thread::Builder::new()
+        .name("accounts".into())
+        .spawn(move || watch(&config.user_file(), users, &mail, &log))?;
+    Ok(())
+}
+
+fn terminate(mailbox: &Mailbox, logs: &Logs) -> bool {
+    info!(logs.daemon, "ending: transfers may finish");
+    notify(&[NotifyState::Stopping]);
+    mailbox.send(Message::Terminate)
+}
+
+/// Tells systemd, if it listens.
+pub fn notify(states: &[NotifyState<'_>]) {
+    // Without systemd there is nobody to tell.
+    let _nobody = sd_notify::notify(states);
+}
+
+/// Reads everything anew; what is bad keeps the old.
+fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
+    logs.reopen();
+    let mut tls = None;
+    let mut limits = None;
+    match Config::load(&old.file) {
+        Err(fault) => error!(logs.daemon, "the config is bad; the old one stays"; "why" => fault.to_string()),
+        Ok(new) => {
+            if (&new.listen, &new.data, new.durability, &new.log)
+                != (&old.listen, &old.data, old.durability, &old.log)
+            {
+                warn!(logs.daemon, "changes of listen, data, durability and log need a restart");
+            }
+            match tls::load(&new.certificate, &new.private_key, SystemTime::now()) {
+                Err(fault) => {
+                    error!(logs.daemon, "the certificate is bad; the old one stays"; "why" => fault.to_string())
+                }
+                Ok(new) => tls = Some(new.config),
+            }
+            limits = Some(new.limits);
+        }
+    }
+    let users = match Users::load(&old.user_file()) {
+        Err(fault) => {
+            error!(logs.daemon, "the user file is bad; the old one stays"; "why" => fault.to_string());
+            None
+        }
+        Ok(users) => Some(users),
+    };
+    info!(logs.daemon, "reloaded"; "limits" => limits.is_some(), "certificate" => tls.is_some(), "users" => users.is_some());
+    mailbox.send(Message::Reload { limits, users, tls })
+}
+
+/// Looks at the user file again and again.
+fn watch(file: &Path, mut known: Users, mailbox: &Mailbox, logs: &Logs) {
+    let mut seen = None;
+    loop {
+        let now = std::fs::symlink_metadata(file).ok().as_ref().map(version);
+        if Some(now) != seen {
+            seen = Some(now);
+            match Users::load(file) {
+                Err(fault) => {
+                    error!(logs.daemon, "the user file is bad; the old one stays"; "why" => fault.to_string())
+                }
+                Ok(users) if users != known => {
+                    info!(logs.daemon, "accounts changed"; "users" => users.users.len());
+                    known = users.clone();
+                    if !mailbox.send(Message::Reload { limits: None, users: Some(users), tls: None }) {
+                        return;
+                    }
+                }
+                Ok(_) => {}
+            }
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// What changes whenever the file does.
+fn version(facts: &Metadata) -> (u64, u64, i64, i64, i64, i64) {
+    (facts.ino(), facts.size(), facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec())
+}

@@ -1,0 +1,227 @@
+//! `ftp-daemon`: from the command line to a serving reactor, and to an orderly end.
+
+use crate::config::Config;
+use crate::control;
+use crate::logging::Logs;
+use crate::reactor::{Host, Reactor};
+use crate::tls::{self, ServerTls};
+use ftp_core::Limits;
+use ftp_core::account::user_file::Users;
+use ftp_core::machine::Machine;
+use ftp_core::session::{Session, Setup, Shared};
+use rustix::fs::FlockOperation;
+use rustix::process::{Resource, Rlimit};
+use sd_notify::NotifyState;
+use slog::{info, warn};
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+const USAGE: &str = "\
+ftp-daemon - serve files to many users, encrypted and verified
+
+Usage:  ftp-daemon [-c FILE]            serve
+        ftp-daemon [-c FILE] --check    say whether the set-up is sound, and end
+
+  -c, --config FILE   (default etc/ftp-daemon.ron, else /etc/ftp-daemon/ftp-daemon.ron)
+      --check         read and check everything, change nothing
+  -h, --help          this
+  -V, --version       the version
+
+SIGTERM ends: transfers may finish. SIGHUP reads limits, users and certificate again.
+";
+/// What the greeting and `--version` say.
+const SOFTWARE: &str = concat!("ftp-daemon/", env!("CARGO_PKG_VERSION"));
+/// Descriptors that a connection may need: the socket, a part and its sidecar; and those of its user's home.
+const DESCRIPTORS: u64 = 6;
+/// Descriptors of the process itself.
+const OWN_DESCRIPTORS: u64 = 64;
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()) {
+        Ok(code) => code,
+        Err(what) => {
+            say(&format!("ftp-daemon: {what}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes a line to stderr; when nobody reads it, there is nothing to do about it.
+fn say(line: &str) {
+    let _unread = writeln!(io::stderr().lock(), "{line}");
+}
+
+fn run(args: Vec<String>) -> Result<ExitCode, String> {
+    let mut options = getopts::Options::new();
+    options.optopt("c", "config", "", "FILE");
+    options.optflag("", "check", "");
+    options.optflag("h", "help", "");
+    options.optflag("V", "version", "");
+    let given = match options.parse(&args) {
+        Ok(given) if given.free.is_empty() => given,
+        Ok(given) => return Ok(usage(&format!("what is '{}'?", given.free[0]))),
+        Err(fault) => return Ok(usage(&fault.to_string())),
+    };
+    if given.opt_present("help") || given.opt_present("version") {
+        let text = if given.opt_present("help") { USAGE.to_owned() } else { format!("{SOFTWARE}\n") };
+        let _unread = io::stdout().lock().write_all(text.as_bytes());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file = config_file(given.opt_str("config"))?;
+    let config = Config::load(&file).map_err(|fault| fault.to_string())?;
+    if given.opt_present("check") {
+        check(&config)?;
+        say("everything is sound");
+        return Ok(ExitCode::SUCCESS);
+    }
+    serve(&config)
+}
+
+fn usage(what: &str) -> ExitCode {
+    say(&format!("ftp-daemon: {what}\nTry 'ftp-daemon --help'."));
+    ExitCode::from(2)
+}
+
+fn config_file(given: Option<String>) -> Result<PathBuf, String> {
+    let usual = ["etc/ftp-daemon.ron", "/etc/ftp-daemon/ftp-daemon.ron"];
+    match given {
+        Some(file) => Ok(file.into()),
+        None => usual.iter().map(PathBuf::from).find(|file| file.exists()).ok_or_else(|| {
+            format!("there is no config: neither {} nor {}; name one with -c FILE", usual[0], usual[1])
+        }),
+    }
+}
+
+fn check(config: &Config) -> Result<(ServerTls, Users), String> {
+    let tls = tls::load(&config.certificate, &config.private_key, SystemTime::now())
+        .map_err(|fault| fault.to_string())?;
+    let users = Users::load(&config.user_file()).map_err(|fault| fault.to_string())?;
+    Ok((tls, users))
+}
+
+fn serve(config: &Config) -> Result<ExitCode, String> {
+    // No file of ours is for others, and no image of our memory, which holds passwords, is written.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let _best_effort =
+        rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    raise_descriptors(&config.limits)?;
+    let (tls, users) = check(config)?;
+    prepare(config)?;
+    let _lock = lock(&config.run().join("lock"))?;
+    let (logs, guards) =
+        Logs::open(&config.log).map_err(|error| format!("a log cannot be opened: {error}"))?;
+    let host = Server::new(config, users.clone());
+    let (mut reactor, mailbox) =
+        Reactor::new(&config.listen, tls.config.clone(), config.limits.clone(), host, logs.clone())
+            .map_err(|error| error.to_string())?;
+    control::start(config, users, &mailbox, &logs)
+        .map_err(|error| format!("a thread cannot be started: {error}"))?;
+    for address in reactor.addresses().map_err(|error| error.to_string())? {
+        say(&format!("listening on {address}"));
+    }
+    say(&format!("fingerprint {}", tls.fingerprint));
+    if tls.ends_soon(SystemTime::now()) {
+        warn!(logs.daemon, "the certificate ends in less than 30 days: make a new one, then SIGHUP");
+    }
+    info!(logs.daemon, "ready"; "software" => SOFTWARE);
+    control::notify(&[NotifyState::Ready]);
+    let most = watchdog(&mut reactor);
+    let ended = reactor.run(most);
+    info!(logs.daemon, "ended");
+    drop((logs, guards));
+    ended.map(|()| ExitCode::SUCCESS).map_err(|error| format!("the poll failed: {error}"))
+}
+
+/// Has the loop tell systemd that it turns, if systemd wants to know. Returns the longest that one round may wait.
+fn watchdog(reactor: &mut Reactor<Server>) -> Duration {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return Duration::from_secs(3600) };
+    let every = limit / 3;
+    let mut last = Instant::now();
+    reactor.on_round(move |now| {
+        if now.saturating_duration_since(last) >= every {
+            last = now;
+            control::notify(&[NotifyState::Watchdog]);
+        }
+    });
+    every
+}
+
+/// Makes the folders of the data, if they are missing, for nobody else.
+fn prepare(config: &Config) -> Result<(), String> {
+    for folder in [config.data.clone(), config.users(), config.run(), config.log.folder.clone()] {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|error| format!("{}: the folder cannot be made: {error}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// Two daemons on one set of data would each keep a ledger of their own.
+fn lock(path: &Path) -> Result<File, String> {
+    let open = File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = open.map_err(|error| format!("{}: {error}", path.display()))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(format!(
+            "another ftp-daemon serves this data folder ({} is locked): stop it first",
+            path.display()
+        )),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+fn raise_descriptors(limits: &Limits) -> Result<(), String> {
+    let want = limits.connections as u64 * DESCRIPTORS + OWN_DESCRIPTORS;
+    let now = rustix::process::getrlimit(Resource::Nofile);
+    if now.current.is_some_and(|current| current < want) {
+        let current = now.maximum.map_or(want, |maximum| maximum.min(want).max(now.current.unwrap_or(0)));
+        let _best_effort = rustix::process::setrlimit(
+            Resource::Nofile,
+            Rlimit { current: Some(current), maximum: now.maximum },
+        );
+    }
+    let least = limits.connections as u64 + OWN_DESCRIPTORS;
+    match rustix::process::getrlimit(Resource::Nofile).current {
+        Some(current) if current < least => Err(format!(
+            "the limit of open files is {current}, too low for {} connections: raise LimitNOFILE (ulimit -n) to {want}, or lower limits.connections",
+            limits.connections
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Makes sessions.
+struct Server {
+    shared: Rc<Shared>,
+}
+
+impl Server {
+    fn new(config: &Config, users: Users) -> Self {
+        let shared = Shared::new(Setup {
+            limits: config.limits.clone(),
+            durability: config.durability,
+            users_folder: config.users(),
+            users,
+            software: SOFTWARE.to_owned(),
+            now: Instant::now(),
+        });
+        Self { shared }
+    }
+}
+
+impl Host for Server {
+    fn machine(&mut self, peer: SocketAddr, now: Instant) -> Box<dyn Machine> {
+        Box::new(Session::new(&self.shared, peer, now))
+    }
+
+    fn reload(&mut self, limits: Option<Limits>, users: Option<Users>) {
+        self.shared.reload(limits, users);
+    }
+}

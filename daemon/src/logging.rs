@@ -1,0 +1,175 @@
+//! Where lines go: what the operator should see to stderr, logins to `login.log`, what users do to files to `operate.log`.
+//!
+//! A line is `key=value`, one per event, with everything foreign escaped. The threads that log only put a record into a bounded queue; when that is full the
+//! record is dropped and counted, for a slow disk must not hold the reactor.
+
+mod line;
+
+use crate::config::{Level, LogConfig};
+use ftp_core::audit::{Audit, LoginEvent};
+use ftp_proto::Printable;
+use line::{LineDrain, Reopened};
+use slog::{Drain as _, Logger, debug, error, info, o, warn};
+use slog_async::{Async, OverflowStrategy};
+use slog_term::{PlainSyncDecorator, TermDecorator};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Records that may wait for a slow disk.
+const QUEUE: usize = 4096;
+/// Lines about broken connections in one second; more are only counted.
+const NOISE: u64 = 20;
+
+/// All logs.
+pub struct Logs {
+    /// The daemon's own.
+    pub daemon: Logger,
+    login: Logger,
+    operate: Logger,
+    /// Raised to have the files opened again.
+    reopen: Arc<AtomicUsize>,
+    noise: Noise,
+}
+
+/// Bounds what a flood of bad connections can write.
+#[derive(Default)]
+struct Noise {
+    second: AtomicU64,
+    lines: AtomicU64,
+}
+
+impl Noise {
+    fn allows(&self) -> bool {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
+        if self.second.swap(now, Ordering::Relaxed) != now {
+            self.lines.store(0, Ordering::Relaxed);
+        }
+        self.lines.fetch_add(1, Ordering::Relaxed) < NOISE
+    }
+}
+
+/// Keeps the writing threads; when it is dropped, what waits has been written.
+pub struct Guards(#[expect(dead_code, reason = "held for its drop")] Vec<slog_async::AsyncGuard>);
+
+impl Logs {
+    /// Opens the files, 0600, and starts the writing threads.
+    ///
+    /// # Errors
+    /// A file cannot be opened.
+    pub fn open(config: &LogConfig) -> io::Result<(Arc<Self>, Guards)> {
+        let reopen = Arc::new(AtomicUsize::new(0));
+        let level = match config.level {
+            Level::Error => slog::Level::Error,
+            Level::Warning => slog::Level::Warning,
+            Level::Info => slog::Level::Info,
+            Level::Debug => slog::Level::Debug,
+        };
+        let mut guards = Vec::new();
+        let stderr = LineDrain::daemon(TermDecorator::new().stderr().build()).filter_level(level);
+        let daemon = logger(stderr, &mut guards);
+        let mut file = |name: &str| -> io::Result<Logger> {
+            let file = Reopened::open(config.folder.join(name), Arc::clone(&reopen))?;
+            Ok(logger(LineDrain::audit(PlainSyncDecorator::new(file)), &mut guards))
+        };
+        let (login, operate) = (file("login.log")?, file("operate.log")?);
+        let logs = Self { daemon, login, operate, reopen, noise: Noise::default() };
+        Ok((Arc::new(logs), Guards(guards)))
+    }
+
+    /// Opens the files again with the next line: they may have been moved away.
+    pub fn reopen(&self) {
+        self.reopen.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes a note of a session to where it belongs.
+    pub fn audit(&self, audit: &Audit) {
+        match audit {
+            Audit::Login { peer, user, event } => self.login(*peer, user, event),
+            Audit::Operate { peer, user, op, path, to, bytes, took, root, result } => {
+                let path = path.to_string();
+                let to = to.as_ref().map(ToString::to_string);
+                info!(self.operate, "";
+                    "op" => *op, "user" => user.as_str(), "peer" => peer.to_string(),
+                    "bytes" => *bytes, "took" => seconds(*took), "rate" => rate(*bytes, *took),
+                    "blake3" => root.map_or_else(|| "-".to_owned(), |root| root.to_string()),
+                    "result" => result.map_or_else(word, |()| "ok".to_owned()),
+                    "path" => Printable(&path).to_string(),
+                    "to" => to.map(|to| Printable(&to).to_string()));
+            }
+            Audit::State { peer, from, to } => {
+                debug!(self.daemon, "session"; "from" => *from, "to" => *to, "peer" => peer.to_string());
+            }
+            Audit::Failed { peer, user, what } => {
+                let user = user.as_ref().map_or("-", |user| user.as_str()).to_owned();
+                error!(self.daemon, "a request failed at our side"; "what" => what.clone(), "user" => user, "peer" => peer.to_string());
+            }
+        }
+    }
+
+    fn login(&self, peer: SocketAddr, user: &str, event: &LoginEvent) {
+        let (ip, port) = (peer.ip().to_string(), peer.port());
+        let user = Printable(user).to_string();
+        match event {
+            LoginEvent::Accepted { by, took } => {
+                info!(self.login, ""; "event" => "login", "ip" => ip, "port" => port, "by" => *by, "took" => seconds(*took), "user" => user);
+            }
+            LoginEvent::Refused { why, code } => {
+                info!(self.login, ""; "event" => "refused", "ip" => ip, "port" => port, "why" => *why, "code" => word(*code), "user" => user);
+            }
+            LoginEvent::Ended { why, after, received, sent } => {
+                info!(self.login, ""; "event" => "logout", "ip" => ip, "port" => port, "why" => *why, "after" => seconds(*after),
+                    "received" => *received, "sent" => *sent, "user" => user);
+            }
+        }
+    }
+
+    /// A connection broke, or was not one of ours.
+    pub fn lost(&self, peer: SocketAddr, why: &str) {
+        if self.noise.allows() {
+            info!(self.daemon, "connection lost"; "why" => Printable(why).to_string(), "peer" => peer.to_string());
+        }
+    }
+
+    /// A connection was over the bounds.
+    pub fn turned_away(&self, peer: SocketAddr) {
+        if self.noise.allows() {
+            warn!(self.daemon, "connection turned away: too many"; "peer" => peer.to_string());
+        }
+    }
+
+    /// A connection could not be accepted.
+    pub fn accept_failed(&self, error: &io::Error) {
+        if self.noise.allows() {
+            warn!(self.daemon, "cannot accept connections for a moment"; "error" => error.to_string());
+        }
+    }
+}
+
+fn logger(
+    drain: impl slog::Drain<Ok = impl Send, Err = impl std::fmt::Debug> + Send + 'static,
+    guards: &mut Vec<slog_async::AsyncGuard>,
+) -> Logger {
+    let (drain, guard) = Async::new(drain.ignore_res())
+        .chan_size(QUEUE)
+        .overflow_strategy(OverflowStrategy::DropAndReport)
+        .build_with_guard();
+    guards.push(guard);
+    Logger::root(drain.ignore_res(), o!())
+}
+
+fn word(code: ftp_proto::Code) -> String {
+    serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64())
+}
+
+/// Bytes in a second.
+fn rate(bytes: u64, took: Duration) -> u64 {
+    let rate = u128::from(bytes) * 1_000_000 / took.as_micros().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,149 @@
+//! How a line looks, and the file it goes to.
+
+use slog::{KV as _, OwnedKVList, Record, Serializer};
+use slog_term::Decorator;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+/// Writes records as `time [level message] key=value …`.
+pub(super) struct LineDrain<D> {
+    decorator: D,
+    /// Level and message are for people; the audit logs have only keys.
+    with_message: bool,
+}
+
+impl<D: Decorator> LineDrain<D> {
+    /// For the daemon's own log.
+    pub(super) fn daemon(decorator: D) -> Self {
+        Self { decorator, with_message: true }
+    }
+
+    /// For a log of what users do.
+    pub(super) fn audit(decorator: D) -> Self {
+        Self { decorator, with_message: false }
+    }
+}
+
+impl<D: Decorator> slog::Drain for LineDrain<D> {
+    type Ok = ();
+    type Err = io::Error;
+
+    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> io::Result<()> {
+        self.decorator.with_record(record, values, |line| {
+            line.start_timestamp()?;
+            write!(line, "{}", humantime::format_rfc3339_millis(SystemTime::now()))?;
+            line.start_whitespace()?;
+            if self.with_message {
+                line.start_level()?;
+                write!(line, " {}", record.level().as_short_str().to_lowercase())?;
+                line.start_msg()?;
+                write!(line, " {}", record.msg())?;
+            } else if !record.msg().to_string().is_empty() {
+                // What the queue itself has to say, such as that it was full.
+                write!(line, " note={}", Value(&record.msg().to_string()))?;
+            }
+            let mut pairs = Pairs(Vec::new());
+            record.kv().serialize(record, &mut pairs).map_err(io::Error::other)?;
+            values.serialize(record, &mut pairs).map_err(io::Error::other)?;
+            // slog hands them out last first.
+            for (key, value) in pairs.0.iter().rev() {
+                line.start_key()?;
+                write!(line, " {key}")?;
+                line.start_separator()?;
+                write!(line, "=")?;
+                line.start_value()?;
+                write!(line, "{}", Value(value))?;
+            }
+            line.start_whitespace()?;
+            writeln!(line)?;
+            line.flush()
+        })
+    }
+}
+
+struct Pairs(Vec<(&'static str, String)>);
+
+impl Serializer for Pairs {
+    fn emit_arguments(&mut self, key: slog::Key, value: &std::fmt::Arguments<'_>) -> slog::Result {
+        self.0.push((key, value.to_string()));
+        Ok(())
+    }
+
+    fn emit_none(&mut self, _key: slog::Key) -> slog::Result {
+        Ok(())
+    }
+}
+
+/// A value, in quotes if it would not be one word otherwise.
+struct Value<'a>(&'a str);
+
+impl std::fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let plain =
+            !self.0.is_empty() && !self.0.contains([' ', '"', '=']) && !self.0.chars().any(char::is_control);
+        if plain {
+            return f.write_str(self.0);
+        }
+        let text = self.0.replace('"', "\\\"");
+        // Foreign text was made printable before; this keeps a line one line whatever is forgotten.
+        write!(f, "\"{}\"", text.replace(char::is_control, "\u{fffd}"))
+    }
+}
+
+/// A file for appending that is opened anew when told: whoever rotates logs moves the old one away.
+pub(super) struct Reopened {
+    path: PathBuf,
+    file: File,
+    told: Arc<AtomicUsize>,
+    seen: usize,
+}
+
+impl Reopened {
+    pub(super) fn open(path: PathBuf, told: Arc<AtomicUsize>) -> io::Result<Self> {
+        let file = append(&path)?;
+        let seen = told.load(Ordering::Relaxed);
+        Ok(Self { path, file, told, seen })
+    }
+}
+
+fn append(path: &PathBuf) -> io::Result<File> {
+    let open = File::options().append(true).create(true).mode(0o600).open(path);
+    open.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+impl io::Write for Reopened {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let told = self.told.load(Ordering::Relaxed);
+        if told != self.seen {
+            self.seen = told;
+            // When the new one cannot be opened, the old one goes on.
+            if let Ok(file) = append(&self.path) {
+                self.file = file;
+            }
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Value;
+
+    #[test]
+    fn a_value_is_one_word_or_quoted() {
+        assert_eq!(Value("ok").to_string(), "ok");
+        assert_eq!(Value("").to_string(), "\"\"");
+        assert_eq!(Value("a b").to_string(), "\"a b\"");
+        assert_eq!(Value("a\" result=\"ok").to_string(), "\"a\\\" result=\\\"ok\"");
+        assert!(!Value("a\nb").to_string().contains('\n'));
+    }
+}
