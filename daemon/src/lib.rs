@@ -1,3 +1,4 @@
 //! The daemon and its administration tool: sockets, threads, configuration, logs.
 
+pub mod admin;
 pub mod config;
