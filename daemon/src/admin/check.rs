@@ -3,10 +3,11 @@
 use super::command::ConfigFile;
 use super::console::Console;
 use super::failure::Failure;
+use super::folders::shown;
 use super::size::show;
 use crate::config::Config;
 use ftp_core::account::user_file::Users;
-use ftp_proto::{Printable, UserName};
+use ftp_proto::UserName;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use std::collections::BTreeSet;
 use std::io;
@@ -61,10 +62,6 @@ fn look(file: &Path) -> Vec<Finding> {
         Err(fault) => findings.push(Err(fault.to_string())),
     }
     findings
-}
-
-fn shown(path: &Path) -> String {
-    Printable(&path.display().to_string()).to_string()
 }
 
 fn stat(what: &str, path: &Path) -> Result<rustix::fs::Stat, String> {

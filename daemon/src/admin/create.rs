@@ -3,7 +3,7 @@
 use super::command::Create;
 use super::console::Console;
 use super::failure::Failure;
-use super::size::{show, show_quota};
+use super::size::show_quota;
 use super::usage::Usage;
 use super::{folders, new_password};
 use crate::config::Config;
@@ -18,11 +18,7 @@ pub(super) fn run(config: &Config, order: Create, console: &mut dyn Console) -> 
     if folders::is_there(config, &name) {
         let left = Usage::of(config, &name)?;
         if left.files + left.parts > 0 {
-            console.note(&format!(
-                "Note: {name} takes over {} files ({}) of an earlier account.",
-                left.files,
-                show(left.bytes)
-            ));
+            console.note(&format!("Note: {name} takes over {left} of an earlier account."));
         }
     }
     let password = order.password.read(&name, console)?;
@@ -36,7 +32,7 @@ pub(super) fn run(config: &Config, order: Create, console: &mut dyn Console) -> 
     let quota = show_quota(order.quota);
     console.print(&format!(
         "Created {name}: quota {quota}, folder {}.",
-        config.users().join(name.as_str()).display()
+        folders::shown(&config.users().join(name.as_str()))
     ))
 }
 

@@ -2,17 +2,18 @@
 
 use super::failure::Failure;
 use crate::config::Config;
-use ftp_proto::UserName;
+use ftp_proto::{Printable, UserName};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Makes `users/<name>/home` and `users/<name>/parts` with mode 0700, and what is missing above. As root they go to the owner of the data
 /// folder, so that the daemon can use them.
 pub(super) fn make(config: &Config, user: &UserName) -> Result<(), Failure> {
-    let what = || Failure::during(format!("make the folders of {user} below {}", config.data.display()));
+    let what = || Failure::during(format!("make the folders of {user} below {}", shown(&config.data)));
     make_all(config, user).map_err(|error| what()(error.into()))
 }
 
@@ -54,7 +55,7 @@ pub(super) fn purge(config: &Config, user: &UserName, id: u64) -> Result<(), Fai
     let users = config.users();
     let folder = users.join(user.as_str());
     let doomed = users.join(format!(".purge-{user}-{id:016x}"));
-    let what = format!("delete {} (what is left of it is {})", folder.display(), doomed.display());
+    let what = format!("delete {} (what is left of it is {})", shown(&folder), shown(&doomed));
     let purged = || -> io::Result<()> {
         match std::fs::symlink_metadata(&folder) {
             Ok(found) if found.is_dir() => std::fs::rename(&folder, &doomed)?,
@@ -68,7 +69,7 @@ pub(super) fn purge(config: &Config, user: &UserName, id: u64) -> Result<(), Fai
 }
 
 /// A session that the daemon has not ended yet can still put something there; it does so within a second of the account's end.
-fn remove_all(folder: &std::path::Path) -> io::Result<()> {
+fn remove_all(folder: &Path) -> io::Result<()> {
     let last = Instant::now() + Duration::from_secs(5);
     loop {
         match std::fs::remove_dir_all(folder) {
@@ -86,6 +87,12 @@ pub(super) fn is_there(config: &Config, user: &UserName) -> bool {
     let folder = config.users().join(user.as_str());
     rustix::fs::statat(rustix::fs::CWD, &folder, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+}
+
+/// A path for people: without the detours that a config takes, if it is there.
+pub(super) fn shown(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    Printable(&path.display().to_string()).to_string()
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);

@@ -3,7 +3,6 @@
 use super::command::Remove;
 use super::console::Console;
 use super::failure::Failure;
-use super::size::show;
 use super::usage::Usage;
 use super::{find, folders};
 use crate::config::Config;
@@ -19,11 +18,7 @@ pub(super) fn run(config: &Config, order: &Remove, console: &mut dyn Console) ->
         }
         let usage = Usage::of(config, name)?;
         let fate = if order.purge { "and ALL its files" } else { "(its files stay)" };
-        let question = format!(
-            "{name} has {} files ({}). Type the name to delete the account {fate}: ",
-            usage.files,
-            show(usage.bytes)
-        );
+        let question = format!("{name} has {usage}. Type the name to delete the account {fate}: ");
         if console.ask(&question)?.is_none_or(|answer| answer.trim() != name.as_str()) {
             return Err(Failure::failed("that is not the name; nothing was deleted"));
         }
@@ -43,7 +38,7 @@ pub(super) fn run(config: &Config, order: &Remove, console: &mut dyn Console) ->
         return console.print(&format!("Deleted {name} and all its files."));
     }
     let rest = if folders::is_there(config, name) {
-        format!(" Its files remain in {}.", folder.display())
+        format!(" Its files remain in {}.", folders::shown(&folder))
     } else {
         String::new()
     };

@@ -69,7 +69,7 @@ fn ask_one_by_one(
         return Err(Failure::usage("there is nobody to ask: use --quota SIZE|none or --password-file FILE"));
     }
     let usage = Usage::of(config, name)?;
-    console.note(&format!("{name}: {} used, {} files. Enter keeps a value.", show(usage.bytes), usage.files));
+    console.note(&format!("{name} has {usage}. Enter keeps a value."));
     let quota = ask_quota(user.quota, console)?;
     let question = "New password (Enter keeps it): ";
     let password = match (Wanted { file: None, weak: order.weak }).ask(name, question, console)? {

@@ -127,7 +127,7 @@ fn an_account_is_created_with_its_quota_folder_and_password() {
     let out = site.script("create alice --quota 5G --password-file @password").expect("created");
     assert_eq!(
         out,
-        format!("Created alice: quota 5.0 GiB, folder {}.\n", site.path("var/users/alice").display())
+        format!("Created alice: quota 5.0 GiB, folder {}.\n", folders::shown(&site.path("var/users/alice")))
     );
     let user = site.user("alice");
     assert_eq!(user.quota, Some(5 << 30));
@@ -283,7 +283,7 @@ fn an_account_goes_when_its_name_is_typed_and_its_files_stay() {
     site.give("alice", "home/file", 2048);
     let (result, script) = site.person("rm alice", &["alic"]);
     assert_eq!(failed(result).0, 1);
-    assert!(script.err.contains("alice has 1 files (2.0 KiB). Type the name"), "{}", script.err);
+    assert!(script.err.contains("alice has 1 file (2.0 KiB). Type the name"), "{}", script.err);
     site.user("alice");
     let (result, script) = site.person("rm alice", &["alice"]);
     result.expect("deleted");
@@ -291,7 +291,7 @@ fn an_account_goes_when_its_name_is_typed_and_its_files_stay() {
     assert!(site.users().users.is_empty() && site.path("var/users/alice/home/file").exists());
     let (result, script) = site.person("create alice", &[""]);
     result.expect("created");
-    assert!(script.err.contains("takes over 1 files (2.0 KiB) of an earlier account"), "{}", script.err);
+    assert!(script.err.contains("takes over 1 file (2.0 KiB) of an earlier account"), "{}", script.err);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! It counts as `ftp_core::vfs::Home::survey` does, whose home cannot be used here: to open it tidies up what sessions may be working on.
 
 use super::failure::Failure;
+use super::size::show;
 use crate::config::Config;
 use ftp_proto::UserName;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
@@ -26,6 +27,14 @@ impl Usage {
     pub(super) fn of(config: &Config, user: &UserName) -> Result<Self, Failure> {
         let what = || Failure::during(format!("count what {user} has"));
         count(config, user).map_err(|error| what()(error.into()))
+    }
+}
+
+impl std::fmt::Display for Usage {
+    /// As `318 files (2.1 GiB)`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let plural = if self.files == 1 { "" } else { "s" };
+        write!(f, "{} file{plural} ({})", self.files, show(self.bytes))
     }
 }
 

@@ -43,6 +43,9 @@ pub(super) fn run(config: &Config, order: &View, console: &mut dyn Console) -> R
     if !console.is_screen() {
         return console.print(&tab_separated(&rows));
     }
+    if rows.is_empty() {
+        console.note("There are no accounts yet; make one with ftp-admin create USER.");
+    }
     let total = order.user.is_none().then(|| total(&rows));
     console.print(&[table(&rows)].into_iter().chain(total).collect::<Vec<_>>().join("\n"))
 }
