@@ -1,5 +1,6 @@
 //! The daemon and its administration tool: sockets, threads, configuration, logs.
 
+pub mod admin;
 pub mod config;
 pub mod control;
 pub mod daemon;

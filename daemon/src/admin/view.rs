@@ -1,0 +1,141 @@
+//! `view`: who has what.
+
+use super::command::View;
+use super::console::Console;
+use super::failure::Failure;
+use super::find;
+use super::last_login::LastLogin;
+use super::size::{show, show_quota};
+use super::usage::Usage;
+use crate::config::Config;
+use ftp_core::account::user_file::{User, Users};
+use ftp_proto::UserName;
+
+/// One account as it is shown.
+#[derive(serde::Serialize)]
+struct Row {
+    user: UserName,
+    used: u64,
+    quota: Option<u64>,
+    left: Option<u64>,
+    files: u64,
+    parts: u64,
+    last_login: Option<String>,
+    #[serde(skip)]
+    last_shown: Option<String>,
+}
+
+pub(super) fn run(config: &Config, order: &View, console: &mut dyn Console) -> Result<(), Failure> {
+    let users = Users::load(&config.user_file())?;
+    let rows: Vec<Row> = match &order.user {
+        Some(name) => {
+            let (name, user) = find(&users, name)?;
+            vec![Row::of(config, name, user)?]
+        }
+        None => {
+            users.users.iter().map(|(name, user)| Row::of(config, name, user)).collect::<Result<_, _>>()?
+        }
+    };
+    if order.json {
+        let json = serde_json::to_string_pretty(&rows);
+        return console.print(&json.map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))?);
+    }
+    if !console.is_screen() {
+        return console.print(&tab_separated(&rows));
+    }
+    if rows.is_empty() {
+        console.note("There are no accounts yet; make one with ftp-admin create USER.");
+    }
+    let total = order.user.is_none().then(|| total(&rows));
+    console.print(&[table(&rows)].into_iter().chain(total).collect::<Vec<_>>().join("\n"))
+}
+
+impl Row {
+    fn of(config: &Config, name: &UserName, user: &User) -> Result<Self, Failure> {
+        let usage = Usage::of(config, name)?;
+        let last = LastLogin::of(config, name);
+        Ok(Self {
+            user: name.clone(),
+            used: usage.bytes,
+            quota: user.quota,
+            left: user.quota.map(|quota| quota.saturating_sub(usage.bytes)),
+            files: usage.files,
+            parts: usage.parts,
+            last_login: last.as_ref().map(LastLogin::line),
+            last_shown: last.as_ref().map(LastLogin::show),
+        })
+    }
+}
+
+/// For programs: bytes as numbers, one line for each account below a line of names.
+fn tab_separated(rows: &[Row]) -> String {
+    let number = |value: Option<u64>| value.map_or_else(|| "none".to_owned(), |value| value.to_string());
+    let line = |row: &Row| {
+        let last = row.last_login.as_deref().unwrap_or("never");
+        let (quota, left) = (number(row.quota), number(row.left));
+        format!("{}\t{}\t{quota}\t{left}\t{}\t{}\t{last}", row.user, row.used, row.files, row.parts)
+    };
+    let names = "user\tused\tquota\tleft\tfiles\tparts\tlast_login".to_owned();
+    std::iter::once(names).chain(rows.iter().map(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// For people.
+fn table(rows: &[Row]) -> String {
+    let heads = ["USER", "USED", "QUOTA", "LEFT", "USE", "FILES", "LAST LOGIN"].map(str::to_owned);
+    let cells = |row: &Row| {
+        [
+            row.user.to_string(),
+            show(row.used),
+            show_quota(row.quota),
+            row.left.map_or_else(|| "-".to_owned(), show),
+            row.quota.map_or_else(|| "-".to_owned(), |quota| bar(row.used, quota)),
+            row.files.to_string(),
+            row.last_shown.clone().unwrap_or_else(|| "never".to_owned()),
+        ]
+    };
+    let lines: Vec<[String; 7]> = std::iter::once(heads).chain(rows.iter().map(cells)).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
+    let widths: [usize; 7] = std::array::from_fn(width);
+    let shown = lines.iter().map(|line| {
+        let padded = line.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+            1 | 2 | 3 | 5 => format!("{cell:>width$}"),
+            _ => format!("{cell:<width$}"),
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    shown.collect::<Vec<_>>().join("\n")
+}
+
+fn bar(used: u64, quota: u64) -> String {
+    let part = |of: u64| {
+        let used = u128::from(used.min(quota)) * u128::from(of);
+        used.checked_div(u128::from(quota)).map_or(of, |n| u64::try_from(n).unwrap_or(of))
+    };
+    let full = usize::try_from(part(BAR)).unwrap_or(0);
+    let rest = usize::try_from(BAR).unwrap_or(0) - full;
+    let over = if used > quota { "+" } else { "" };
+    format!("{:>3}%{over} [{}{}]", part(100), "#".repeat(full), "-".repeat(rest))
+}
+
+const BAR: u64 = 20;
+
+fn total(rows: &[Row]) -> String {
+    let used = rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.used));
+    let plural = if rows.len() == 1 { "" } else { "s" };
+    format!("{} user{plural}, {}", rows.len(), show(used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_full_at_the_quota_and_says_when_it_is_over() {
+        assert_eq!(bar(42, 100), " 42% [########------------]");
+        assert_eq!(bar(0, 100), "  0% [--------------------]");
+        assert_eq!(bar(100, 100), "100% [####################]");
+        assert_eq!(bar(101, 100), "100%+ [####################]");
+        assert_eq!(bar(0, 0), "100% [####################]");
+        assert_eq!(bar(u64::MAX, u64::MAX), "100% [####################]");
+    }
+}
