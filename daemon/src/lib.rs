@@ -1,6 +1,7 @@
 //! The daemon and its administration tool: sockets, threads, configuration, logs.
 
 pub mod admin;
+pub mod cert;
 pub mod config;
 pub mod control;
 pub mod daemon;
