@@ -12,6 +12,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// What was found: fine, or a sentence on what is wrong and what to do.
 type Finding = Result<String, String>;
@@ -41,8 +42,7 @@ fn look(file: &Path) -> Vec<Finding> {
         Err(fault) => return vec![Err(format!("config: {fault}"))],
     };
     let mut findings = vec![Ok(format!("config {}", shown(file)))];
-    findings.push(readable_file("certificate", &config.certificate));
-    findings.push(private_key(&config.private_key));
+    findings.push(certificate(&config));
     if let Err(problem) = data_folder(&config.data) {
         findings.push(Err(problem));
         return findings;
@@ -68,26 +68,17 @@ fn stat(what: &str, path: &Path) -> Result<rustix::fs::Stat, String> {
     rustix::fs::stat(path).map_err(|error| format!("{what} {}: {}", shown(path), io::Error::from(error)))
 }
 
-fn readable_file(what: &str, path: &Path) -> Finding {
-    let hint = "make one with scripts/mkcert.sh or ftp-admin cert, or correct the path in the config";
-    let stat = stat(what, path).map_err(|problem| format!("{problem}; {hint}"))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(format!("{what} {} is not a file; {hint}", shown(path)));
-    }
-    std::fs::File::open(path).map_err(|error| format!("{what} {}: {error}", shown(path)))?;
-    Ok(format!("{what} {}", shown(path)))
-}
-
-fn private_key(path: &Path) -> Finding {
-    let fine = readable_file("private key", path)?;
-    let mode = stat("private key", path)?.st_mode & 0o777;
-    if mode & 0o077 != 0 {
+fn certificate(config: &Config) -> Finding {
+    let now = SystemTime::now();
+    let tls = crate::tls::load(&config.certificate, &config.private_key, now).map_err(|fault| fault.0)?;
+    let days = tls.not_after.duration_since(now).unwrap_or_default().as_secs() / 86_400;
+    if tls.ends_soon(now) {
         return Err(format!(
-            "private key {} has mode {mode:03o}: others can use it; run chmod 600 on it",
-            shown(path)
+            "certificate {} ends in {days} days; make a new one with ftp-admin cert --force and send the daemon SIGHUP",
+            shown(&config.certificate)
         ));
     }
-    Ok(fine)
+    Ok(format!("certificate {}, {days} days left, {}", shown(&config.certificate), tls.fingerprint))
 }
 
 fn data_folder(path: &Path) -> Result<(), String> {

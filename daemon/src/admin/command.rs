@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::new_password::Wanted;
 use super::size::parse_quota;
+use crate::cert::{CertRequest, DAYS};
 use crate::config::Config;
 use ftp_core::account::ron_text::nearest;
 use ftp_proto::Printable;
@@ -19,6 +20,8 @@ pub(super) enum Command {
     Setup(ConfigFile, Setup),
     View(ConfigFile, View),
     Check(ConfigFile),
+    Cert(CertRequest),
+    Fingerprint(ConfigFile, Option<PathBuf>),
 }
 
 /// `create`.
@@ -143,6 +146,8 @@ pub(super) fn parse(arguments: &[String]) -> Result<Command, Failure> {
         "setup" => setup(config, rest),
         "view" | "list" => view(config, rest),
         "check" => check(config, rest),
+        "cert" => cert(rest),
+        "fingerprint" => fingerprint(config, rest),
         "help" => Ok(Command::Print(HELP.to_owned())),
         other => Err(unknown_verb(other)),
     }
@@ -207,6 +212,43 @@ fn check(config: ConfigFile, rest: &[String]) -> Result<Command, Failure> {
     }
 }
 
+fn cert(rest: &[String]) -> Result<Command, Failure> {
+    let usage = "ftp-admin cert [--out DIR] [--name HOST]... [--ip IP]... [--days N] [--force] [--new-ca]";
+    let verb = Verb::new(usage, &[OUT, NAME, IP, DAYS_VALID], &[FORCE, NEW_CA]);
+    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
+    if let Some(more) = matches.free.first() {
+        return Err(verb.wrong(&format!("'{}' is one argument too many", Printable(more))));
+    }
+    let ip = |text: &String| {
+        text.parse().map_err(|_| {
+            verb.wrong(&format!("'{}' is no IP address; a name goes to --name", Printable(text)))
+        })
+    };
+    let days = match matches.opt_str("days").map(|text| text.parse()) {
+        None => DAYS,
+        Some(Ok(days @ 1..=3650)) => days,
+        Some(_) => return Err(verb.wrong("--days is a number from 1 to 3650")),
+    };
+    let (force, new_ca) = (matches.opt_present("force"), matches.opt_present("new-ca"));
+    if new_ca && !force {
+        return Err(verb.wrong("--new-ca makes every ca.pem that clients have useless; say --force too"));
+    }
+    Ok(Command::Cert(CertRequest {
+        out: matches.opt_str("out").unwrap_or_else(|| "certs".into()).into(),
+        names: matches.opt_strs("name"),
+        ips: matches.opt_strs("ip").iter().map(ip).collect::<Result<_, _>>()?,
+        days,
+        force,
+        new_ca,
+    }))
+}
+
+fn fingerprint(config: ConfigFile, rest: &[String]) -> Result<Command, Failure> {
+    let verb = Verb::new("ftp-admin fingerprint [PEM]", &[], &[]);
+    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
+    Ok(Command::Fingerprint(config, verb.at_most_one(&matches)?.map(PathBuf::from)))
+}
+
 fn quota(matches: &Matches) -> Result<Option<Option<u64>>, Failure> {
     matches.opt_str("quota").map(|text| parse_quota(&text)).transpose().map_err(Failure::Usage)
 }
@@ -220,6 +262,12 @@ const PASSWORD: Flag = ("password", "ask for another password");
 const WEAK: Flag = ("weak", "take a password of fewer than 12 characters too");
 const PURGE: Flag = ("purge", "delete the user's files as well");
 const YES: Flag = ("yes", "do not ask");
+const OUT: Flag = ("out", "the folder for ca.pem, ca.key, server.pem and server.key; certs without it");
+const NAME: Flag = ("name", "a name of the server; may be given more than once");
+const IP: Flag = ("ip", "an address of the server; may be given more than once");
+const DAYS_VALID: Flag = ("days", "how long the server's certificate lasts; 397 without it");
+const FORCE: Flag = ("force", "replace the server's certificate and key; the CA stays");
+const NEW_CA: Flag = ("new-ca", "with --force: replace the CA too; every client needs the new ca.pem");
 const JSON: Flag = ("json", "print a JSON array of objects");
 
 /// One verb: its line of usage and its options.
@@ -233,7 +281,14 @@ impl Verb {
     fn new(usage: &'static str, with_value: &[Flag], flags: &[Flag]) -> Self {
         let mut options = Options::new();
         for (name, text) in with_value {
-            options.optopt("", name, text, if *name == "quota" { "SIZE" } else { "FILE" });
+            match *name {
+                "quota" => options.optopt("", name, text, "SIZE"),
+                "out" => options.optopt("", name, text, "DIR"),
+                "days" => options.optopt("", name, text, "N"),
+                "name" => options.optmulti("", name, text, "HOST"),
+                "ip" => options.optmulti("", name, text, "IP"),
+                _ => options.optopt("", name, text, "FILE"),
+            };
         }
         for (name, text) in flags {
             options.optflag("", name, text);

@@ -3,6 +3,7 @@
 //! Each verb is a module with what it takes and what it does; all of them work on a [`Console`], so that tests can sit in front of them. Results go
 //! to stdout, questions and errors to stderr. Not here: how accounts are stored (`ftp_core::account`) and how certificates are made.
 
+mod cert;
 mod check;
 mod command;
 mod console;
@@ -53,6 +54,8 @@ fn run(command: Command, console: &mut dyn Console) -> Result<(), Failure> {
         Command::Setup(config, order) => setup::run(&config.load()?, order, console),
         Command::View(config, order) => view::run(&config.load()?, &order, console),
         Command::Check(config) => check::run(&config, console),
+        Command::Cert(request) => cert::make(&request, console),
+        Command::Fingerprint(config, file) => cert::fingerprint(&config, file.as_deref(), console),
     }
 }
 
