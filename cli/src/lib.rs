@@ -9,6 +9,7 @@ pub mod client;
 pub mod connect;
 pub mod failure;
 pub mod interrupt;
+pub mod show;
 pub mod transfer;
 pub mod trust;
 pub mod watch;
