@@ -20,6 +20,8 @@ use zeroize::Zeroize as _;
 const ENTRIES: usize = 1_000_000;
 /// How long a login is asked for again while the daemon is busy.
 const BUSY: Duration = Duration::from_secs(60);
+/// After so much silence the daemon is asked whether it is there: hashing or syncing a large file takes its time.
+const SILENCE: Duration = Duration::from_secs(10);
 /// How long the daemon may take to answer what cannot take long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -29,6 +31,8 @@ pub struct Client {
     interrupt: Interrupt,
     hello: Hello,
     last_id: u64,
+    /// A ping under way while something else is waited for.
+    ping: Option<u64>,
     broken: bool,
 }
 
@@ -46,7 +50,8 @@ impl Client {
     pub fn connect(server: &Server, interrupt: &Interrupt, ask: Ask<'_>) -> Result<Self, Failure> {
         let connection = Connection::open(server, interrupt, ask)?;
         let hello = Hello { software: String::new(), protocol: 0, chunk: 0, pipeline: 0, idle_seconds: 0 };
-        let mut client = Self { connection, interrupt: interrupt.clone(), hello, last_id: 0, broken: false };
+        let mut client =
+            Self { connection, interrupt: interrupt.clone(), hello, last_id: 0, ping: None, broken: false };
         let Frame::Message(text) = client.wait_frame()? else {
             return Err(Failure::protocol("it does not begin with a greeting"));
         };
@@ -88,6 +93,13 @@ impl Client {
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// The connection cannot be used any more, or the daemon has said goodbye while nothing was asked.
+    pub fn is_gone(&mut self) -> bool {
+        // Nothing was asked, so whatever there is ends the connection.
+        self.broken = self.broken || !matches!(self.connection.frame_at_hand(), Ok(None));
+        self.broken || self.connection.is_ended()
     }
 
     /// Becomes a user; answers `busy` are waited out as the daemon says, up to a minute.
@@ -310,8 +322,13 @@ impl Client {
                 return Err(Failure::interrupted());
             }
             let next = self.connection.frame();
-            if let Some(frame) = self.watch(next)? {
-                return self.sort(id, frame);
+            if let Some(frame) = self.watch(next)?
+                && let Some(incoming) = self.sort(id, frame)?
+            {
+                return Ok(incoming);
+            }
+            if self.ping.is_none() && self.connection.silence() > SILENCE {
+                self.ping = Some(self.send(Op::Ping)?);
             }
             tick();
         }
@@ -322,18 +339,23 @@ impl Client {
         let frame = self.connection.frame_at_hand();
         let Some(frame) = self.watch(frame)? else { return Ok(None) };
         match self.sort(id, frame)? {
-            Incoming::Reply(body) => Ok(Some(body)),
-            Incoming::Chunk(_) => Err(self.breach("a chunk that nobody asked for")),
+            None => Ok(None),
+            Some(Incoming::Reply(body)) => Ok(Some(body)),
+            Some(Incoming::Chunk(_)) => Err(self.breach("a chunk that nobody asked for")),
         }
     }
 
-    fn sort(&mut self, id: u64, frame: Frame) -> Result<Incoming, Failure> {
+    fn sort(&mut self, id: u64, frame: Frame) -> Result<Option<Incoming>, Failure> {
         match frame {
-            Frame::Chunk(chunk) => Ok(Incoming::Chunk(chunk)),
+            Frame::Chunk(chunk) => Ok(Some(Incoming::Chunk(chunk))),
             Frame::Message(text) => {
                 let reply = self.parse(&text)?;
                 if reply.re == id {
-                    return Ok(Incoming::Reply(reply.body));
+                    return Ok(Some(Incoming::Reply(reply.body)));
+                }
+                if self.ping == Some(reply.re) {
+                    self.ping = None;
+                    return Ok(None);
                 }
                 match reply.body {
                     Body::Error(refusal) if reply.re == 0 => {
@@ -360,6 +382,7 @@ impl Client {
                 Some(Frame::Message(text)) => {
                     let reply = self.parse(&text)?;
                     if reply.re == id {
+                        self.ping = None;
                         return Ok(());
                     }
                 }

@@ -51,7 +51,6 @@ pub struct Connection {
     frames: VecDeque<Frame>,
     fingerprint: Fingerprint,
     timeout: Duration,
-    interrupt: Interrupt,
     /// When something last moved.
     moved: Instant,
     /// Why nothing will come any more.
@@ -107,7 +106,6 @@ impl Connection {
             frames: VecDeque::new(),
             fingerprint: Fingerprint::default(),
             timeout: server.timeout,
-            interrupt: interrupt.clone(),
             moved: Instant::now(),
             ended: None,
         };
@@ -183,6 +181,18 @@ impl Connection {
             self.turn(Duration::ZERO)?;
         }
         Ok(self.frames.pop_front())
+    }
+
+    /// The daemon has closed the connection, or it was cut.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// How long nothing has moved.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.moved.elapsed()
     }
 
     /// From now on, silence is counted anew.
@@ -287,7 +297,7 @@ impl Connection {
                 Ok(())
             }
             Err(_) => {
-                self.ended.get_or_insert(cut());
+                self.ended.get_or_insert_with(cut);
                 Ok(())
             }
         }
@@ -315,7 +325,7 @@ impl Connection {
         }
         advanced.map_err(|fault| self.end(&fault))?;
         if self.pump.is_closed_by_peer() {
-            self.ended.get_or_insert(Failure::lost("the server closed the connection"));
+            self.ended.get_or_insert_with(|| Failure::lost("the server closed the connection"));
         }
         Ok(())
     }
@@ -324,7 +334,7 @@ impl Connection {
     fn end(&mut self, fault: &TlsFault) -> Failure {
         let _gone = self.socket.write_all(self.pump.outgoing());
         let failure = trust::failure(fault);
-        self.ended.get_or_insert(failure.clone());
+        self.ended.get_or_insert_with(|| failure.clone());
         failure
     }
 }

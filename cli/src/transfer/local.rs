@@ -5,7 +5,7 @@ use crate::interrupt::Interrupt;
 use crate::watch::Watch;
 use ftp_proto::digest::Md5;
 use ftp_proto::limits::{CHUNK, VALUE};
-use ftp_proto::sidecar::{self, HEADER_MAX, Sidecar};
+use ftp_proto::sidecar::{HEADER_MAX, Sidecar};
 use ftp_proto::{Md5Sum, Root, Tree, Value, tree};
 use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps};
 use std::ffi::OsString;
@@ -279,5 +279,5 @@ fn read_head(cv: &File) -> io::Result<Option<(Sidecar, u64)>> {
     let mut bytes = Vec::new();
     let mut limited = cv.take(HEADER_MAX as u64);
     limited.read_to_end(&mut bytes)?;
-    Ok(sidecar::Sidecar::decode(&bytes).ok().map(|(sidecar, head)| (sidecar, head as u64)))
+    Ok(Sidecar::decode(&bytes).ok().map(|(sidecar, head)| (sidecar, head as u64)))
 }
