@@ -1,39 +1,135 @@
 //! The protocol from the client's side: one method per request.
 
 use crate::connect::{Connection, Server};
-use crate::failure::Failure;
+use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
 use crate::trust::{Ask, Fingerprint};
-use ftp_proto::message::{Account, Entry, Info, LoggedIn, PartEntry, PartsRemoved, Secret, Sum};
-use ftp_proto::{Etag, VirtualPath};
+use ftp_proto::frame::put_message;
+use ftp_proto::limits::{CHUNK, PROTOCOL};
+use ftp_proto::message::{
+    Account, Body, Done, Entry, Greeting, Hello, Info, Listed, LoggedIn, Login, Op, PartEntry, Parts,
+    PartsRemoved, Removed, Reply, Request, Secret, Stat, Sum, body,
+};
+use ftp_proto::{Chunk, Code, Etag, Frame, VirtualPath};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::{Duration, Instant};
+use zeroize::Zeroize as _;
+
+/// The most entries of one listing.
+const ENTRIES: usize = 1_000_000;
+/// How long a login is asked for again while the daemon is busy.
+const BUSY: Duration = Duration::from_secs(60);
+/// After so much silence the daemon is asked whether it is there: hashing or syncing a large file takes its time.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How long the daemon may take to answer what cannot take long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection that speaks `ftpd/1`.
 pub struct Client {
-    #[expect(dead_code, reason = "a sketch of the interface")]
     connection: Connection,
+    interrupt: Interrupt,
+    hello: Hello,
+    last_id: u64,
+    /// A ping under way while something else is waited for.
+    ping: Option<u64>,
+    broken: bool,
+}
+
+/// What comes in while a transfer runs.
+pub(crate) enum Incoming {
+    Chunk(Chunk),
+    Reply(Body),
 }
 
 impl Client {
     /// Connects and reads the greeting.
     ///
     /// # Errors
-    /// As [`Connection::open`].
-    pub fn connect(_server: &Server, _interrupt: &Interrupt, _ask: Ask<'_>) -> Result<Self, Failure> {
-        unimplemented!()
+    /// As [`Connection::open`]; or what answers is no daemon that this client understands.
+    pub fn connect(server: &Server, interrupt: &Interrupt, ask: Ask<'_>) -> Result<Self, Failure> {
+        let connection = Connection::open(server, interrupt, ask)?;
+        let hello = Hello { software: String::new(), protocol: 0, chunk: 0, pipeline: 0, idle_seconds: 0 };
+        let mut client =
+            Self { connection, interrupt: interrupt.clone(), hello, last_id: 0, ping: None, broken: false };
+        let Frame::Message(text) = client.wait_frame()? else {
+            return Err(Failure::protocol("it does not begin with a greeting"));
+        };
+        match serde_json::from_slice::<Greeting>(&text) {
+            Ok(greeting) => client.hello = greeting.hello,
+            Err(_) => return Err(client.not_a_greeting(&text)),
+        }
+        if client.hello.protocol != PROTOCOL || client.hello.chunk != CHUNK as u64 {
+            return Err(
+                Failure::lost("the server speaks another version of the protocol").hint("update ftp-cli")
+            );
+        }
+        Ok(client)
+    }
+
+    /// A daemon that is full or ends says so instead of greeting.
+    fn not_a_greeting(&self, text: &[u8]) -> Failure {
+        match serde_json::from_slice::<Reply>(text) {
+            Ok(Reply { body: Body::Error(refusal), .. }) => {
+                Failure { cause: Cause::Connection, ..Failure::refused(refusal).fatal() }
+            }
+            _ => Failure::protocol("it does not begin with a greeting"),
+        }
     }
 
     /// The server's certificate's fingerprint.
     #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        unimplemented!()
+    pub fn fingerprint(&self) -> &Fingerprint {
+        self.connection.fingerprint()
     }
 
-    /// Becomes a user; answers `busy` are waited out as the daemon says, up to the timeout.
+    /// What the daemon said first.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// The connection cannot be used any more.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// The connection cannot be used any more, or the daemon has said goodbye while nothing was asked.
+    pub fn is_gone(&mut self) -> bool {
+        // Nothing was asked, so whatever there is ends the connection.
+        self.broken = self.broken || !matches!(self.connection.frame_at_hand(), Ok(None));
+        self.broken || self.connection.is_ended()
+    }
+
+    /// Becomes a user; answers `busy` are waited out as the daemon says, up to a minute.
     ///
     /// # Errors
-    /// [`Cause::Login`](crate::failure::Cause::Login) if it is refused.
-    pub fn login(&mut self, _user: &str, _password: &Secret) -> Result<LoggedIn, Failure> {
-        unimplemented!()
+    /// [`Cause::Login`] if it is refused.
+    pub fn login(&mut self, user: &str, password: &Secret) -> Result<LoggedIn, Failure> {
+        let end = Instant::now() + BUSY;
+        loop {
+            let login = Login { user: user.to_owned(), password: Some(password.clone()), token: None };
+            let result = self.ask::<LoggedIn>(Op::Login(login));
+            let Err(failure) = &result else { return result };
+            let again = failure.refusal.as_ref().filter(|refusal| refusal.code == Code::Busy);
+            let pause = Duration::from_secs(again.and_then(|refusal| refusal.retry_seconds).unwrap_or(1));
+            if again.is_none() || self.broken || Instant::now() + pause > end {
+                return result;
+            }
+            self.sleep(pause)?;
+        }
+    }
+
+    fn sleep(&self, time: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            if self.interrupt.is_set() {
+                return Err(Failure::interrupted());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// Becomes nobody; the connection stays.
@@ -41,15 +137,17 @@ impl Client {
     /// # Errors
     /// The connection is lost.
     pub fn logout(&mut self) -> Result<(), Failure> {
-        unimplemented!()
+        self.ask::<Done>(Op::Logout).map(|_| ())
     }
 
-    /// Is the daemon there?
+    /// How long an answer takes.
     ///
     /// # Errors
     /// The connection is lost.
-    pub fn ping(&mut self) -> Result<(), Failure> {
-        unimplemented!()
+    pub fn ping(&mut self) -> Result<Duration, Failure> {
+        let start = Instant::now();
+        self.ask::<Done>(Op::Ping)?;
+        Ok(start.elapsed())
     }
 
     /// The account and the connection.
@@ -57,7 +155,7 @@ impl Client {
     /// # Errors
     /// As the daemon says.
     pub fn info(&mut self) -> Result<Info, Failure> {
-        unimplemented!()
+        self.ask(Op::Info)
     }
 
     /// The account only.
@@ -65,63 +163,94 @@ impl Client {
     /// # Errors
     /// As the daemon says.
     pub fn account(&mut self) -> Result<Account, Failure> {
-        unimplemented!()
+        self.info().map(|info| info.account)
     }
 
     /// One entry.
     ///
     /// # Errors
     /// As the daemon says.
-    pub fn stat(&mut self, _path: &VirtualPath) -> Result<Entry, Failure> {
-        unimplemented!()
+    pub fn stat(&mut self, path: &VirtualPath) -> Result<Entry, Failure> {
+        self.ask::<Stat>(Op::Stat { path: path.clone() }).map(|stat| stat.entry)
+    }
+
+    /// One entry; none if there is none.
+    ///
+    /// # Errors
+    /// As the daemon says.
+    pub fn find(&mut self, path: &VirtualPath) -> Result<Option<Entry>, Failure> {
+        match self.stat(path) {
+            Err(failure) if failure.code() == Some(Code::NotFound) => Ok(None),
+            result => result.map(Some),
+        }
     }
 
     /// All entries of a directory, sorted by name. At most 1,000,000.
     ///
     /// # Errors
     /// As the daemon says.
-    pub fn list(&mut self, _path: &VirtualPath) -> Result<Vec<Entry>, Failure> {
-        unimplemented!()
+    pub fn list(&mut self, path: &VirtualPath) -> Result<Vec<Entry>, Failure> {
+        let id = self.send(Op::List { path: path.clone() })?;
+        let mut entries = Vec::new();
+        loop {
+            match self.wait_reply(id)? {
+                Body::Page(page) => entries.extend(page.entries),
+                Body::Ok(value) => {
+                    let listed: Listed = self.read(value)?;
+                    if listed.entries != entries.len() as u64 {
+                        return Err(self.breach("a listing is not whole"));
+                    }
+                    break;
+                }
+                Body::Error(refusal) => return Err(Failure::refused(refusal)),
+                Body::Begin(_) => return Err(self.breach("a listing cannot begin")),
+            }
+            if entries.len() > ENTRIES {
+                return Err(self.breach("a listing has no end"));
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
     }
 
     /// Makes a directory.
     ///
     /// # Errors
     /// As the daemon says.
-    pub fn mkdir(&mut self, _path: &VirtualPath) -> Result<(), Failure> {
-        unimplemented!()
+    pub fn mkdir(&mut self, path: &VirtualPath) -> Result<(), Failure> {
+        self.ask::<Done>(Op::Mkdir { path: path.clone() }).map(|_| ())
     }
 
     /// Removes an empty directory.
     ///
     /// # Errors
     /// As the daemon says.
-    pub fn rmdir(&mut self, _path: &VirtualPath) -> Result<(), Failure> {
-        unimplemented!()
+    pub fn rmdir(&mut self, path: &VirtualPath) -> Result<(), Failure> {
+        self.ask::<Done>(Op::Rmdir { path: path.clone() }).map(|_| ())
     }
 
     /// Removes a file; the bytes that were freed.
     ///
     /// # Errors
     /// As the daemon says.
-    pub fn rm(&mut self, _path: &VirtualPath) -> Result<u64, Failure> {
-        unimplemented!()
+    pub fn rm(&mut self, path: &VirtualPath) -> Result<u64, Failure> {
+        self.ask::<Removed>(Op::Rm { path: path.clone() }).map(|removed| removed.bytes)
     }
 
     /// Gives an entry another path.
     ///
     /// # Errors
     /// As the daemon says.
-    pub fn rename(&mut self, _from: &VirtualPath, _to: &VirtualPath, _replace: bool) -> Result<(), Failure> {
-        unimplemented!()
+    pub fn rename(&mut self, from: &VirtualPath, to: &VirtualPath, replace: bool) -> Result<(), Failure> {
+        self.ask::<Done>(Op::Rename { from: from.clone(), to: to.clone(), replace }).map(|_| ())
     }
 
     /// Hashes a file at the server.
     ///
     /// # Errors
     /// As the daemon says.
-    pub fn sum(&mut self, _path: &VirtualPath, _md5: bool) -> Result<Sum, Failure> {
-        unimplemented!()
+    pub fn sum(&mut self, path: &VirtualPath, md5: bool) -> Result<Sum, Failure> {
+        self.ask(Op::Sum { path: path.clone(), md5 })
     }
 
     /// The unfinished uploads.
@@ -129,14 +258,173 @@ impl Client {
     /// # Errors
     /// As the daemon says.
     pub fn parts(&mut self) -> Result<Vec<PartEntry>, Failure> {
-        unimplemented!()
+        self.ask::<Parts>(Op::Parts).map(|parts| parts.parts)
     }
 
     /// Drops one unfinished upload, or all.
     ///
     /// # Errors
     /// As the daemon says.
-    pub fn parts_rm(&mut self, _part: Option<Etag>) -> Result<PartsRemoved, Failure> {
-        unimplemented!()
+    pub fn parts_rm(&mut self, part: Option<Etag>) -> Result<PartsRemoved, Failure> {
+        self.ask(Op::PartsRm { part })
+    }
+
+    fn ask<T: DeserializeOwned>(&mut self, op: Op) -> Result<T, Failure> {
+        let id = self.send(op)?;
+        match self.wait_reply(id)? {
+            Body::Ok(value) => self.read(value),
+            Body::Error(refusal) => Err(Failure::refused(refusal)),
+            Body::Begin(_) | Body::Page(_) => Err(self.breach("an answer to something else")),
+        }
+    }
+
+    /// Sends a request under a new id.
+    pub(crate) fn send(&mut self, op: Op) -> Result<u64, Failure> {
+        self.last_id += 1;
+        self.send_as(self.last_id, op)?;
+        Ok(self.last_id)
+    }
+
+    /// Sends a request under the id of an earlier one.
+    pub(crate) fn send_as(&mut self, id: u64, op: Op) -> Result<(), Failure> {
+        self.send_message(&Request { id, op })
+    }
+
+    fn send_message(&mut self, message: &impl Serialize) -> Result<(), Failure> {
+        let mut frame = Vec::with_capacity(1024);
+        put_message(&mut frame, message);
+        let sent = self.connection.send(&frame);
+        // There may be a password in it.
+        frame.zeroize();
+        self.watch(sent)
+    }
+
+    /// Sends a sealed chunk.
+    pub(crate) fn send_chunk(&mut self, chunk: &Chunk) -> Result<(), Failure> {
+        let sent = self.connection.send(chunk.frame());
+        self.watch(sent)
+    }
+
+    /// The answer to `id`. Ctrl-C asks the daemon to stop it, once.
+    pub(crate) fn wait_reply(&mut self, id: u64) -> Result<Body, Failure> {
+        match self.wait(id, &mut || {})? {
+            Incoming::Reply(body) => Ok(body),
+            Incoming::Chunk(_) => Err(self.breach("a chunk that nobody asked for")),
+        }
+    }
+
+    /// The next chunk or the answer to `id`; `tick` is called about ten times a second meanwhile.
+    pub(crate) fn wait(&mut self, id: u64, tick: &mut dyn FnMut()) -> Result<Incoming, Failure> {
+        self.connection.begin_wait();
+        loop {
+            if self.interrupt.is_set() {
+                self.abort(id)?;
+                return Err(Failure::interrupted());
+            }
+            let next = self.connection.frame();
+            if let Some(frame) = self.watch(next)?
+                && let Some(incoming) = self.sort(id, frame)?
+            {
+                return Ok(incoming);
+            }
+            if self.ping.is_none() && self.connection.silence() > SILENCE {
+                self.ping = Some(self.send(Op::Ping)?);
+            }
+            tick();
+        }
+    }
+
+    /// What has come already, without waiting.
+    pub(crate) fn at_hand(&mut self, id: u64) -> Result<Option<Body>, Failure> {
+        let frame = self.connection.frame_at_hand();
+        let Some(frame) = self.watch(frame)? else { return Ok(None) };
+        match self.sort(id, frame)? {
+            None => Ok(None),
+            Some(Incoming::Reply(body)) => Ok(Some(body)),
+            Some(Incoming::Chunk(_)) => Err(self.breach("a chunk that nobody asked for")),
+        }
+    }
+
+    fn sort(&mut self, id: u64, frame: Frame) -> Result<Option<Incoming>, Failure> {
+        match frame {
+            Frame::Chunk(chunk) => Ok(Some(Incoming::Chunk(chunk))),
+            Frame::Message(text) => {
+                let reply = self.parse(&text)?;
+                if reply.re == id {
+                    return Ok(Some(Incoming::Reply(reply.body)));
+                }
+                if self.ping == Some(reply.re) {
+                    self.ping = None;
+                    return Ok(None);
+                }
+                match reply.body {
+                    Body::Error(refusal) if reply.re == 0 => {
+                        self.broken = true;
+                        Err(Failure::refused(refusal).fatal())
+                    }
+                    _ => Err(self.breach("an answer to something else")),
+                }
+            }
+        }
+    }
+
+    fn parse(&mut self, text: &[u8]) -> Result<Reply, Failure> {
+        serde_json::from_slice(text).map_err(|_| self.breach("an answer that is not understood"))
+    }
+
+    /// Asks the daemon to stop `target` and waits until it has, so that the connection can be used for something else. What comes of `target` is dropped.
+    pub(crate) fn abort(&mut self, target: u64) -> Result<(), Failure> {
+        let id = self.send(Op::Abort { target })?;
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let frame = self.connection.frame();
+            match self.watch(frame)? {
+                Some(Frame::Message(text)) => {
+                    let reply = self.parse(&text)?;
+                    if reply.re == id {
+                        self.ping = None;
+                        return Ok(());
+                    }
+                }
+                Some(Frame::Chunk(chunk)) => self.recycle(chunk),
+                None => {}
+            }
+        }
+        self.broken = true;
+        Err(Failure::lost("the server does not answer"))
+    }
+
+    pub(crate) fn recycle(&mut self, chunk: Chunk) {
+        self.connection.recycle(chunk.into_buffer());
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.is_set()
+    }
+
+    pub(crate) fn read<T: DeserializeOwned>(&mut self, value: serde_json::Value) -> Result<T, Failure> {
+        body(value).map_err(|_| self.breach("an answer of another kind"))
+    }
+
+    pub(crate) fn breach(&mut self, what: &str) -> Failure {
+        self.broken = true;
+        Failure::protocol(what)
+    }
+
+    fn wait_frame(&mut self) -> Result<Frame, Failure> {
+        loop {
+            if self.interrupt.is_set() {
+                return Err(Failure::interrupted().fatal());
+            }
+            if let Some(frame) = self.connection.frame()? {
+                return Ok(frame);
+            }
+        }
+    }
+
+    /// Notes when the connection was lost.
+    fn watch<T>(&mut self, result: Result<T, Failure>) -> Result<T, Failure> {
+        self.broken |= matches!(&result, Err(failure) if failure.fatal);
+        result
     }
 }

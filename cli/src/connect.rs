@@ -1,9 +1,22 @@
-//! From a host and a port to a trusted TLS connection.
+//! From a host and a port to a trusted TLS connection that carries frames.
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::trust::{Ask, Fingerprint, Trust};
-use std::time::Duration;
+use crate::trust::{self, Ask, Fingerprint, Trust, Verdict};
+use ftp_proto::limits::{ALPN, CHUNK, MESSAGE};
+use ftp_proto::{Deframer, Frame, Printable};
+use ftp_tls::{Facts, Pump, TlsFault};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustls::pki_types::ServerName;
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
+
+/// Frames that wait to be looked at before the socket is left alone.
+const FRAMES: usize = 4;
+/// How often whoever waits is told so, and Ctrl-C is looked at.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Where to connect and whom to trust.
 #[derive(Debug, Clone)]
@@ -18,21 +31,347 @@ pub struct Server {
     pub timeout: Duration,
 }
 
+impl Server {
+    /// As `host:port`, with brackets around an IPv6 address.
+    #[must_use]
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
 /// An open TLS connection with the socket below it.
-pub struct Connection {}
+pub struct Connection {
+    socket: TcpStream,
+    pump: Pump,
+    deframer: Deframer,
+    frames: VecDeque<Frame>,
+    fingerprint: Fingerprint,
+    timeout: Duration,
+    /// When something last moved.
+    moved: Instant,
+    /// Why nothing will come any more.
+    ended: Option<Failure>,
+}
 
 impl Connection {
     /// Connects, does the handshake and checks the server. Nothing secret is sent before that.
     ///
     /// # Errors
     /// [`Cause::Connection`](crate::failure::Cause::Connection) or [`Cause::Identity`](crate::failure::Cause::Identity), with what to do.
-    pub fn open(_server: &Server, _interrupt: &Interrupt, _ask: Ask<'_>) -> Result<Self, Failure> {
-        unimplemented!()
+    pub fn open(server: &Server, interrupt: &Interrupt, ask: Ask<'_>) -> Result<Self, Failure> {
+        let verdict = server.trust.verdict(&server.address())?;
+        match verdict {
+            Verdict::Ca(roots) => Self::handshake(server, trust::with_ca(roots)?, interrupt),
+            Verdict::Pinned(pin) => {
+                let connection = Self::handshake(server, trust::with_pin(Some(pin.clone()))?, interrupt);
+                connection.map_err(|failure| server.trust.explain(&server.address(), &pin, failure))
+            }
+            Verdict::New => {
+                // While the user thinks, the daemon would close a connection that does not log in.
+                let seen = Self::handshake(server, trust::with_pin(None)?, interrupt)?;
+                let fingerprint = seen.fingerprint.clone();
+                let description = seen.pump.peer_certificates().map(trust::describe).unwrap_or_default();
+                drop(seen);
+                server.trust.meet(&server.address(), &fingerprint, description, ask)?;
+                Self::handshake(server, trust::with_pin(Some(fingerprint))?, interrupt)
+            }
+        }
+    }
+
+    fn handshake(
+        server: &Server,
+        mut config: rustls::ClientConfig,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.resumption = rustls::client::Resumption::disabled();
+        let name = ServerName::try_from(server.host.clone()).map_err(|_| {
+            Failure::usage(format!("'{}' is neither a host name nor an address", Printable(&server.host)))
+        })?;
+        let socket = dial(server)?;
+        let broken = |error: io::Error| Failure::lost(format!("{}: {error}", server.address()));
+        socket.set_nodelay(true).and_then(|()| socket.set_nonblocking(true)).map_err(broken)?;
+        let pump = Pump::client(config.into(), name).map_err(|fault| Failure::lost(fault.to_string()))?;
+        let mut deframer = Deframer::new();
+        deframer.set_message_max(MESSAGE);
+        deframer.allow_chunks(true);
+        let mut connection = Self {
+            socket,
+            pump,
+            deframer,
+            frames: VecDeque::new(),
+            fingerprint: Fingerprint::default(),
+            timeout: server.timeout,
+            moved: Instant::now(),
+            ended: None,
+        };
+        while connection.pump.is_handshaking() {
+            connection.turn(TICK)?;
+            connection.check_end()?;
+            connection.check_time()?;
+            if interrupt.is_set() {
+                return Err(Failure::interrupted().fatal());
+            }
+        }
+        if connection.pump.alpn() != Some(ALPN) {
+            return Err(Failure::lost(format!("{} is a TLS server, but not ftp-daemon", server.address()))
+                .hint("check the port"));
+        }
+        let certificates = connection.pump.peer_certificates().unwrap_or_default();
+        connection.fingerprint = certificates.first().map(Fingerprint::of).unwrap_or_default();
+        Ok(connection)
     }
 
     /// The server's certificate's fingerprint.
     #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        unimplemented!()
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// What TLS agreed on.
+    #[must_use]
+    pub fn facts(&self) -> Option<Facts> {
+        self.pump.facts()
+    }
+
+    /// Sends all of `bytes`; what comes in meanwhile waits for [`Connection::frame`].
+    ///
+    /// # Errors
+    /// The connection is lost, or nothing moves for too long.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut rest = bytes;
+        self.moved = Instant::now();
+        while !rest.is_empty() {
+            let taken = self.pump.encrypt(rest).map_err(|fault| self.end(&fault))?;
+            rest = &rest[taken..];
+            // As long as it can be encrypted it is only passed on; it must be waited for when the socket is full.
+            self.turn(if taken > 0 { Duration::ZERO } else { TICK })?;
+            self.check_end()?;
+            self.check_time()?;
+        }
+        Ok(())
+    }
+
+    /// The next frame, or none when none came for a tenth of a second.
+    ///
+    /// # Errors
+    /// The connection is lost, or nothing moved for too long.
+    pub fn frame(&mut self) -> Result<Option<Frame>, Failure> {
+        if self.frames.is_empty() {
+            self.turn(TICK)?;
+        }
+        if let Some(frame) = self.frames.pop_front() {
+            return Ok(Some(frame));
+        }
+        self.check_end()?;
+        self.check_time()?;
+        Ok(None)
+    }
+
+    /// A frame that is there already.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub fn frame_at_hand(&mut self) -> Result<Option<Frame>, Failure> {
+        if self.frames.is_empty() {
+            self.turn(Duration::ZERO)?;
+        }
+        Ok(self.frames.pop_front())
+    }
+
+    /// The daemon has closed the connection, or it was cut.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// How long nothing has moved.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.moved.elapsed()
+    }
+
+    /// From now on, silence is counted anew.
+    pub fn begin_wait(&mut self) {
+        self.moved = Instant::now();
+    }
+
+    /// Gives back the buffer of a chunk.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.deframer.recycle(buffer);
+    }
+
+    fn check_end(&self) -> Result<(), Failure> {
+        match &self.ended {
+            Some(failure) if self.frames.is_empty() => Err(failure.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_time(&self) -> Result<(), Failure> {
+        if self.moved.elapsed() < self.timeout {
+            return Ok(());
+        }
+        let seconds = self.timeout.as_secs();
+        Err(Failure::lost(format!("nothing came from the server for {seconds} s"))
+            .hint("check the network; the same command goes on where it stopped"))
+    }
+
+    /// Passes on what can be sent and takes what has come; waits for either up to `wait`.
+    fn turn(&mut self, wait: Duration) -> Result<(), Failure> {
+        self.flush()?;
+        let reads = self.frames.len() < FRAMES && self.ended.is_none();
+        if reads && self.pump.holds_input() {
+            return self.take_in();
+        }
+        let writes = !self.pump.outgoing().is_empty();
+        let mut wanted = PollFlags::empty();
+        wanted.set(PollFlags::IN, reads);
+        wanted.set(PollFlags::OUT, writes);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) };
+        let mut fds = [PollFd::new(&self.socket, wanted)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => return Err(Failure::lost(io::Error::from(error).to_string())),
+        }
+        let events = fds[0].revents();
+        if writes && events.contains(PollFlags::OUT) {
+            self.flush()?;
+        }
+        if reads && events.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+            self.fill()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        while !self.pump.outgoing().is_empty() {
+            match self.socket.write(self.pump.outgoing()) {
+                Ok(n) => {
+                    self.pump.sent(n);
+                    self.moved = Instant::now();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // What the daemon said before it closed may still be there to be read.
+                Err(_) if self.ended.is_none() => {
+                    let unsent = self.pump.outgoing().len();
+                    self.pump.sent(unsent);
+                    self.fill()?;
+                    if self.ended.is_none() {
+                        self.ended = Some(cut());
+                    }
+                }
+                Err(_) => return self.check_end(),
+            }
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self) -> Result<(), Failure> {
+        let room = self.pump.room();
+        if room.is_empty() {
+            return self.take_in();
+        }
+        match self.socket.read(room) {
+            Ok(0) => {
+                let clean = self.pump.end().is_ok();
+                let closed = if clean { Failure::lost("the server closed the connection") } else { cut() };
+                self.ended.get_or_insert(closed);
+                Ok(())
+            }
+            Ok(n) => {
+                self.moved = Instant::now();
+                self.pump.filled(n);
+                self.take_in()
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(())
+            }
+            Err(_) => {
+                self.ended.get_or_insert_with(cut);
+                Ok(())
+            }
+        }
+    }
+
+    /// Decrypts what is there into frames, until enough of them wait.
+    fn take_in(&mut self) -> Result<(), Failure> {
+        let (deframer, frames) = (&mut self.deframer, &mut self.frames);
+        let mut broken = None;
+        let advanced = self.pump.advance(&mut |bytes| {
+            let mut taken = 0;
+            while taken < bytes.len() && frames.len() < FRAMES && broken.is_none() {
+                match deframer.push(&bytes[taken..]) {
+                    Ok((n, frame)) => {
+                        taken += n;
+                        frames.extend(frame);
+                    }
+                    Err(fault) => broken = Some(fault),
+                }
+            }
+            taken
+        });
+        if let Some(fault) = broken {
+            return Err(Failure::protocol(&fault.to_string()));
+        }
+        advanced.map_err(|fault| self.end(&fault))?;
+        if self.pump.is_closed_by_peer() {
+            self.ended.get_or_insert_with(|| Failure::lost("the server closed the connection"));
+        }
+        Ok(())
+    }
+
+    /// Says why to the server, as far as that is still possible.
+    fn end(&mut self, fault: &TlsFault) -> Failure {
+        let _gone = self.socket.write_all(self.pump.outgoing());
+        let failure = trust::failure(fault);
+        self.ended.get_or_insert_with(|| failure.clone());
+        failure
     }
 }
+
+impl Drop for Connection {
+    /// Says goodbye, if that does not have to wait.
+    fn drop(&mut self) {
+        self.pump.close();
+        let _gone = self.socket.write_all(self.pump.outgoing());
+    }
+}
+
+fn cut() -> Failure {
+    Failure::lost("the connection was cut").hint("the same command goes on where it stopped")
+}
+
+fn dial(server: &Server) -> Result<TcpStream, Failure> {
+    let fail = |error: io::Error| {
+        let hint = match error.kind() {
+            io::ErrorKind::ConnectionRefused => {
+                "nothing listens there: is the daemon running, and is the port right?"
+            }
+            io::ErrorKind::TimedOut => "no answer: is the host up, and does a firewall let the port through?",
+            _ => "check -s and -P",
+        };
+        let what = format!("cannot connect to {}: {error}", Printable(&server.address()));
+        Failure::lost(what).hint(hint)
+    };
+    let addresses = (server.host.as_str(), server.port).to_socket_addrs().map_err(fail)?;
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, server.timeout) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(fail(last))
+}
+
+const _: () = assert!(FRAMES * CHUNK <= 4 * 1024 * 1024, "what waits is bounded");

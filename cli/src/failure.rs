@@ -1,6 +1,10 @@
 //! What went wrong, what to do about it, and the exit code that says so.
 
 use ftp_proto::message::Refusal;
+use ftp_proto::{Code, Printable};
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
 
 /// The kinds of failure; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,14 @@ pub enum Cause {
     Interrupted = 130,
 }
 
+impl Cause {
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        self as u8
+    }
+}
+
 /// A failure, ready to be shown: what happened, and what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
@@ -41,4 +53,100 @@ pub struct Failure {
     pub fatal: bool,
     /// What the daemon said, if it was the daemon.
     pub refusal: Option<Box<Refusal>>,
+}
+
+impl Failure {
+    /// A failure that leaves the connection as it is.
+    pub fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Self { cause, message: message.into(), hint: None, fatal: false, refusal: None }
+    }
+
+    /// A command that is not understood.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Cause::Usage, message)
+    }
+
+    /// The connection is gone.
+    pub fn lost(message: impl Into<String>) -> Self {
+        Self { fatal: true, ..Self::new(Cause::Connection, message) }
+    }
+
+    /// The daemon does not keep to the protocol.
+    #[must_use]
+    pub fn protocol(what: &str) -> Self {
+        Self::lost(format!("the server does not keep to the protocol: {what}"))
+    }
+
+    /// Ctrl-C.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(Cause::Interrupted, "stopped")
+    }
+
+    /// A file of this machine cannot be worked on.
+    pub fn local(path: &Path, what: impl Display, error: &io::Error) -> Self {
+        let cause = match error.kind() {
+            io::ErrorKind::NotFound => Cause::NotFound,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::AlreadyExists => Cause::NotPermitted,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::Full,
+            _ => Cause::Failed,
+        };
+        Self::new(cause, format!("{}: cannot {what}: {error}", shown(path)))
+    }
+
+    /// What the daemon said.
+    #[must_use]
+    pub fn refused(refusal: Refusal) -> Self {
+        let cause = match refusal.code {
+            Code::LoginRefused | Code::NotLoggedIn => Cause::Login,
+            Code::NotFound => Cause::NotFound,
+            Code::Exists
+            | Code::NotADirectory
+            | Code::IsADirectory
+            | Code::NotEmpty
+            | Code::NameRefused
+            | Code::Conflict => Cause::NotPermitted,
+            Code::QuotaExceeded | Code::TooManyFiles | Code::NoSpace => Cause::Full,
+            Code::Changed | Code::DigestMismatch => Cause::Verification,
+            Code::Timeout | Code::ShuttingDown => Cause::Connection,
+            Code::Aborted => Cause::Interrupted,
+            Code::Busy | Code::BadRequest | Code::Unavailable | Code::Unsupported => Cause::Failed,
+        };
+        let message = Printable(&refusal.message).to_string();
+        let hint = refusal.hint.as_deref().map(|hint| Printable(hint).to_string());
+        Self { cause, message, hint, fatal: false, refusal: Some(Box::new(refusal)) }
+    }
+
+    /// The word with which the daemon refused, if it did.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        self.refusal.as_ref().map(|refusal| refusal.code)
+    }
+
+    /// With a word on what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With the thing it is about in front.
+    #[must_use]
+    pub fn about(mut self, what: impl Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// After which the connection cannot be used.
+    #[must_use]
+    pub fn fatal(mut self) -> Self {
+        self.fatal = true;
+        self
+    }
+}
+
+/// A local path for the eye.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    Printable(&path.to_string_lossy()).to_string()
 }

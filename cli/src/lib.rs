@@ -1,14 +1,23 @@
 //! The client: an interactive session and a tool for scripts, over one blocking TLS connection.
 //!
 //! ```text
-//! args ─▶ plan ─▶ shell ─▶ command ─▶ transfer ─▶ client ─▶ connect/trust ─▶ socket
-//!                   └─ progress (pbr only there) implements watch::Watch
+//! args ─▶ shell ─▶ command ─▶ session ─▶ transfer ─▶ client ─▶ connect/trust ─▶ socket
+//!                     └─ progress (pbr only there) implements watch::Watch
 //! ```
 
+pub mod args;
 pub mod client;
+pub mod command;
+pub mod config;
 pub mod connect;
+pub mod console;
 pub mod failure;
 pub mod interrupt;
+pub mod progress;
+pub mod session;
+pub mod shell;
+pub mod show;
 pub mod transfer;
 pub mod trust;
 pub mod watch;
+pub mod words;

@@ -1,0 +1,294 @@
+//! The command line.
+
+use crate::command::Manner;
+use crate::config::{self, Config};
+use crate::connect::Server;
+use crate::failure::{Failure, shown};
+use crate::progress::When;
+use crate::trust::{Fingerprint, Trust};
+use ftp_proto::Printable;
+use ftp_proto::limits::{DEFAULT_PORT, PASSWORD};
+use ftp_proto::message::Secret;
+use getopts::{Matches, Options};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// The largest file of commands, in bytes.
+const BATCH: u64 = 1024 * 1024;
+
+const HELP: &str = "\
+ftp-cli - secure file transfer
+
+Usage:  ftp-cli -s HOST [-P PORT] [-u USER]              log in and work at a prompt
+        ftp-cli -s HOST -u USER -c 'get big.iso'         run commands, then leave
+        ftp-cli -s HOST -u USER -b nightly.ftp           run the commands of a file
+
+Connection
+  -s, --server HOST        name or address of the server; 127.0.0.1 without it
+  -P, --port PORT          9999 without it
+  -u, --user USER          who to log in as
+      --password-file F    take the password from the first line of a file; - is stdin
+      --ca FILE            trust servers that this CA has signed
+      --fingerprint FP     trust only the certificate with this fingerprint (SHA256:...)
+      --accept-new         trust a server at the first contact without asking; never one that changed
+      --forget HOST:PORT   forget a server that was trusted at the first contact, and leave
+      --timeout SECONDS    give up when nothing comes for so long; 60 without it
+Scripts
+  -c, --command CMDS       commands, with ';' between them
+  -b, --batch FILE         a file of commands, one per line; - is stdin; # begins a comment
+  -k, --keep-going         go on after an error; a command that begins with - may always fail
+      --no-input           never ask
+Transfers and output
+      --config FILE        the folders of downloads and uploads; etc/ftp-cli.ron shows what it can say
+      --retries N          how often a lost connection is made anew: 5 without it, 0 for no limit
+      --progress WHEN      auto, always or never
+  -q, --quiet              only results and errors
+  -h, --help   -V, --version
+
+Exit codes: 0 done, 1 failed, 2 not understood, 3 no connection or connection lost, 4 login refused, 5 server not trusted,
+6 not found, 7 not permitted, 8 quota or disk full, 9 verification failed, 130 interrupted. More may be added: take any but 0 as a failure.";
+
+/// What is to be done.
+pub enum Plan {
+    /// Help or the version.
+    Print(String),
+    /// Forget a server.
+    Forget {
+        /// As `host:port`.
+        address: String,
+        /// Where it is remembered.
+        known_hosts: PathBuf,
+    },
+    /// Connect.
+    Run(Box<Run>),
+}
+
+/// Everything about a run.
+pub struct Run {
+    /// Where to connect.
+    pub server: Server,
+    /// Who, if that was said.
+    pub user: Option<String>,
+    /// The password, if it was in a file.
+    pub password: Option<Secret>,
+    /// The commands; none for a prompt.
+    pub script: Option<Vec<String>>,
+    /// Go on after an error.
+    pub keep_going: bool,
+    /// Ask nothing.
+    pub no_input: bool,
+    /// Only results and errors.
+    pub quiet: bool,
+    /// How transfers are done.
+    pub manner: Manner,
+    /// The folders.
+    pub config: Config,
+}
+
+fn options() -> Options {
+    let mut options = Options::new();
+    for (short, long) in [("s", "server"), ("P", "port"), ("u", "user"), ("c", "command"), ("b", "batch")] {
+        options.optopt(short, long, "", "");
+    }
+    for long in ["password-file", "ca", "fingerprint", "forget", "timeout", "config", "retries", "progress"] {
+        options.optopt("", long, "", "");
+    }
+    for (short, long) in [("k", "keep-going"), ("q", "quiet"), ("h", "help"), ("V", "version")] {
+        options.optflag(short, long, "");
+    }
+    options.optflag("", "accept-new", "").optflag("", "no-input", "");
+    options
+}
+
+/// Reads the arguments after the program's name, and the files they name. `terminal`: a person sits at stdin.
+///
+/// # Errors
+/// [`Cause::Usage`](crate::failure::Cause::Usage), or a file cannot be read.
+pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
+    let matches = options().parse(arguments).map_err(|error| {
+        Failure::usage(Printable(&error.to_string()).to_string()).hint("try ftp-cli --help")
+    })?;
+    if matches.opt_present("help") {
+        return Ok(Plan::Print(HELP.to_owned()));
+    }
+    if matches.opt_present("version") {
+        return Ok(Plan::Print(concat!("ftp-cli ", env!("CARGO_PKG_VERSION")).to_owned()));
+    }
+    if let Some(more) = matches.free.first() {
+        let what = format!("'{}' is not understood", Printable(more));
+        return Err(
+            Failure::usage(what).hint("the server is named with -s, commands with -c; try ftp-cli --help")
+        );
+    }
+    let known_hosts = config::home(".local/share", "XDG_DATA_HOME", "ftp-cli/known_hosts");
+    if let Some(address) = matches.opt_str("forget") {
+        let known_hosts = known_hosts.ok_or_else(no_home)?;
+        let address = if address.contains(':') { address } else { format!("{address}:{DEFAULT_PORT}") };
+        return Ok(Plan::Forget { address, known_hosts });
+    }
+    let server = Server {
+        host: matches.opt_str("server").unwrap_or_else(|| "127.0.0.1".into()),
+        port: number(&matches, "port")?.unwrap_or(DEFAULT_PORT),
+        trust: trust(&matches, known_hosts)?,
+        timeout: Duration::from_secs(number(&matches, "timeout")?.unwrap_or(60).clamp(1, 86_400)),
+    };
+    let batch = matches
+        .opt_str("batch")
+        .or_else(|| (!terminal && !matches.opt_present("command")).then(|| "-".into()));
+    let password_file = matches.opt_str("password-file");
+    if password_file.as_deref() == Some("-") && batch.as_deref() == Some("-") {
+        return Err(Failure::usage("the password and the commands cannot both come from stdin")
+            .hint("give the commands with -c or -b FILE"));
+    }
+    let script = match (matches.opt_str("command"), batch) {
+        (Some(_), Some(_)) => return Err(Failure::usage("-c and -b do not go together")),
+        (Some(commands), None) => Some(vec![commands]),
+        (None, Some(file)) => Some(batch_lines(&file)?),
+        (None, None) => None,
+    };
+    let user = matches.opt_str("user");
+    if script.is_some() && user.is_none() {
+        return Err(
+            Failure::usage("a script has to say who it is").hint("use -u USER and --password-file FILE")
+        );
+    }
+    let retries = number::<u32>(&matches, "retries")?.unwrap_or(5);
+    Ok(Plan::Run(Box::new(Run {
+        server,
+        user,
+        password: password_file.map(|file| password(&file)).transpose()?,
+        script,
+        keep_going: matches.opt_present("keep-going"),
+        no_input: matches.opt_present("no-input"),
+        quiet: matches.opt_present("quiet"),
+        manner: Manner { progress: progress(&matches)?, retries: (retries > 0).then_some(retries) },
+        config: Config::load(matches.opt_str("config").map(PathBuf::from).as_deref())?,
+    })))
+}
+
+fn no_home() -> Failure {
+    Failure::usage("HOME is not set, so there is no place to remember servers")
+        .hint("use --ca or --fingerprint")
+}
+
+fn number<T: std::str::FromStr>(matches: &Matches, name: &str) -> Result<Option<T>, Failure> {
+    let wrong =
+        |text: &str| Failure::usage(format!("--{name}: '{}' is not a number that can be", Printable(text)));
+    matches.opt_str(name).map(|text| text.parse().map_err(|_| wrong(&text))).transpose()
+}
+
+fn progress(matches: &Matches) -> Result<When, Failure> {
+    match matches.opt_str("progress").as_deref() {
+        _ if matches.opt_present("quiet") => Ok(When::Never),
+        None | Some("auto") => Ok(When::Auto),
+        Some("always") => Ok(When::Always),
+        Some("never") => Ok(When::Never),
+        Some(other) => {
+            Err(Failure::usage(format!("--progress is auto, always or never, not '{}'", Printable(other))))
+        }
+    }
+}
+
+fn trust(matches: &Matches, known_hosts: Option<PathBuf>) -> Result<Trust, Failure> {
+    let accept_new = matches.opt_present("accept-new");
+    match (matches.opt_str("ca"), matches.opt_str("fingerprint")) {
+        (Some(_), Some(_)) => Err(Failure::usage("--ca and --fingerprint do not go together")),
+        (Some(_), None) | (None, Some(_)) if accept_new => {
+            Err(Failure::usage("--accept-new goes with neither --ca nor --fingerprint"))
+        }
+        (Some(ca), None) => Ok(Trust::Ca(ca.into())),
+        (None, Some(text)) => Fingerprint::parse(&text).map(Trust::Pinned).ok_or_else(|| {
+            Failure::usage("--fingerprint takes SHA256: and 43 characters")
+                .hint("as ftp-admin fingerprint prints it")
+        }),
+        (None, None) => {
+            let file = known_hosts.ok_or_else(no_home)?;
+            Ok(if accept_new { Trust::AcceptNew(file) } else { Trust::Known(file) })
+        }
+    }
+}
+
+/// The first line of a file, or of stdin.
+fn password(file: &str) -> Result<Secret, Failure> {
+    // As large as it can get, so that no copy is left behind by growing.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(PASSWORD + 2));
+    let most = PASSWORD as u64 + 2;
+    let read = match file {
+        "-" => io::stdin().lock().take(most).read_to_end(&mut bytes),
+        path => File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| Failure::usage(format!("--password-file {}: {error}", shown(Path::new(file)))))?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let wrong = |what| Failure::usage(format!("--password-file {}: {what}", shown(Path::new(file))));
+    match std::str::from_utf8(line) {
+        Ok("") => Err(wrong("the first line is empty")),
+        Ok(_) if line.len() > PASSWORD => Err(wrong("a password has at most 512 bytes")),
+        Ok(text) => Ok(Secret::new(text.to_owned())),
+        Err(_) => Err(wrong("it is not UTF-8")),
+    }
+}
+
+fn batch_lines(file: &str) -> Result<Vec<String>, Failure> {
+    let mut text = String::new();
+    let read = match file {
+        "-" => io::stdin().lock().take(BATCH).read_to_string(&mut text),
+        path => File::open(path).and_then(|file| file.take(BATCH).read_to_string(&mut text)),
+    };
+    read.map_err(|error| Failure::usage(format!("{}: {error}", shown(Path::new(file)))))?;
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(line: &str) -> Result<Plan, Failure> {
+        read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>(), true)
+    }
+
+    #[test]
+    fn the_command_line_of_the_help_is_understood() {
+        let Ok(Plan::Run(run)) = run("-s h -P 1234 -u alice --ca x.pem -c ls --retries 0 -q") else {
+            panic!("a run")
+        };
+        assert_eq!((run.server.address().as_str(), run.user.as_deref()), ("h:1234", Some("alice")));
+        assert_eq!((run.manner.retries, run.manner.progress), (None, When::Never));
+        assert!(matches!(run.server.trust, Trust::Ca(_)) && run.script.is_some());
+        for line in ["-h", "--version", "-s h --help"] {
+            assert!(
+                matches!(
+                    read(&line.split(' ').map(str::to_owned).collect::<Vec<_>>(), true),
+                    Ok(Plan::Print(_))
+                ),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for line in [
+            "-P x",
+            "-P 70000",
+            "--ca a --fingerprint SHA256:b",
+            "--ca a --accept-new",
+            "--fingerprint nonsense",
+            "-u a -c ls -b x",
+            "-c ls",
+            "-u a -b - --password-file -",
+            "--progress sometimes",
+            "host",
+            "--retries -1",
+            "--nonsense",
+            "--password-file /nowhere/at/all",
+        ] {
+            let failure = run(line).err().unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(failure.cause, crate::failure::Cause::Usage, "{line}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `info`, `quota`, `parts`, and hashes of files at the server.
+
+use super::{Command, Line, Next, Shell};
+use crate::failure::Failure;
+use crate::show;
+use ftp_proto::message::Account;
+use ftp_proto::{Etag, Printable};
+use std::time::Duration;
+
+pub(super) const INFO: Command =
+    Command { name: "info", usage: "info", what: "user, server, encryption, quota", more: "", run: info };
+pub(super) const QUOTA: Command = Command {
+    name: "quota",
+    usage: "quota",
+    what: "how much is used, how much is left",
+    more: "",
+    run: quota,
+};
+pub(super) const MD5: Command = Command {
+    name: "md5",
+    usage: "md5 FILE...",
+    what: "the MD5 of files at the server",
+    more: "The server reads the whole file. MD5 is for comparison with other programs; use sum where somebody might cheat.",
+    run: |shell, line| sums(shell, line, true),
+};
+pub(super) const SUM: Command = Command {
+    name: "sum",
+    usage: "sum FILE...",
+    what: "the BLAKE3 of files at the server, as b3sum prints it",
+    more: "",
+    run: |shell, line| sums(shell, line, false),
+};
+pub(super) const PARTS: Command = Command {
+    name: "parts",
+    usage: "parts [rm ID|all]",
+    what: "unfinished uploads; they count against the quota",
+    more: "put of the same file goes on with a part. The server drops parts after a week.",
+    run: parts,
+};
+
+/// What an account has, in one line.
+#[must_use]
+pub(crate) fn usage(account: &Account) -> String {
+    match account.quota {
+        Some(quota) => format!(
+            "{} of {} used {}, {} left",
+            show::size(account.used),
+            show::size(quota),
+            show::quota_bar(account.used, quota),
+            show::size(quota.saturating_sub(account.used))
+        ),
+        None => format!("{} used, no quota", show::size(account.used)),
+    }
+}
+
+fn info(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
+    line.none()?;
+    let address = shell.session.address();
+    let cwd = shell.session.cwd.to_string();
+    let (files, bytes) = shell.session.moved;
+    let client = shell.session.client()?;
+    let info = client.info()?;
+    let trip = client.ping()?;
+    let fingerprint = client.fingerprint().to_string();
+    let rows = [
+        ("user", info.user.to_string()),
+        (
+            "server",
+            format!(
+                "{address}, {}, up {}",
+                Printable(&info.software),
+                show::clock(Duration::from_secs(info.uptime_seconds))
+            ),
+        ),
+        (
+            "encryption",
+            format!(
+                "{} {} {}",
+                Printable(&info.tls.version),
+                Printable(&info.tls.suite),
+                Printable(&info.tls.group)
+            ),
+        ),
+        ("certificate", fingerprint),
+        ("you are", Printable(&info.peer).to_string()),
+        ("round trip", format!("{:.1} ms", trip.as_secs_f64() * 1000.0)),
+        ("quota", usage(&info.account)),
+        ("entries", format!("{} of at most {}", info.account.entries, info.account.entries_limit)),
+        ("directory", Printable(&cwd).to_string()),
+        ("moved", format!("{}, {} in this session", show::count(files, "file"), show::size(bytes))),
+    ];
+    for (what, text) in rows {
+        shell.console.print(&format!("{what:<12} {text}"))?;
+    }
+    Ok(Next::Stay)
+}
+
+fn quota(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
+    line.none()?;
+    let account = shell.session.client()?.account()?;
+    shell.console.print(&usage(&account))?;
+    Ok(Next::Stay)
+}
+
+fn sums(shell: &mut Shell<'_>, line: &Line<'_>, md5: bool) -> Result<Next, Failure> {
+    for word in line.at_least_one()? {
+        let path = shell.remote(word)?;
+        let sum =
+            shell.session.client()?.sum(&path, md5).map_err(|failure| failure.about(Printable(word)))?;
+        let hash = sum.md5.filter(|_| md5).map_or_else(|| sum.root.to_string(), |md5| md5.to_string());
+        shell.console.print(&format!("{hash}  {}", Printable(word)))?;
+    }
+    Ok(Next::Stay)
+}
+
+fn parts(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
+    match line.words {
+        [] => {
+            let parts = shell.session.client()?.parts()?;
+            for part in &parts {
+                shell.console.print(&format!(
+                    "{}  {:>10} of {:>10}  {}  {}",
+                    part.id,
+                    show::size(part.have),
+                    show::size(part.size),
+                    show::minute(part.mtime),
+                    Printable(&part.path.to_string())
+                ))?;
+            }
+            if parts.is_empty() {
+                shell.console.note("no unfinished uploads");
+            }
+        }
+        [rm, which] if rm == "rm" => {
+            let part: Option<Etag> = match which.as_str() {
+                "all" => None,
+                id => Some(id.parse().map_err(|_| line.wrong("an ID is the 32 digits that parts shows"))?),
+            };
+            let removed = shell.session.client()?.parts_rm(part)?;
+            let what = show::count(removed.parts, "part");
+            shell.console.note(&format!("{what} removed, {} freed", show::size(removed.bytes)));
+        }
+        _ => return Err(line.wrong("that is not understood")),
+    }
+    Ok(Next::Stay)
+}

@@ -1,0 +1,108 @@
+//! A logged-in user: who, where in the home, and the connection, which is made anew when it was lost.
+
+use crate::client::Client;
+use crate::config::Config;
+use crate::connect::Server;
+use crate::failure::{Cause, Failure};
+use crate::interrupt::Interrupt;
+use crate::trust::Ask;
+use ftp_proto::message::{Account, LoggedIn, Secret};
+use ftp_proto::{UserName, VirtualPath};
+use std::path::PathBuf;
+
+/// A user's session.
+pub struct Session {
+    server: Server,
+    interrupt: Interrupt,
+    password: Secret,
+    client: Client,
+    /// Who.
+    pub user: UserName,
+    /// The account at the login.
+    pub account: Account,
+    /// The current directory.
+    pub cwd: VirtualPath,
+    /// The directory before that one, for `cd -`.
+    pub previous: VirtualPath,
+    /// Where downloads go.
+    pub download: PathBuf,
+    /// Where uploads come from.
+    pub upload: PathBuf,
+    /// Files and bytes that moved.
+    pub moved: (u64, u64),
+}
+
+impl Session {
+    /// Goes to work over a connection that is logged in.
+    ///
+    /// # Errors
+    /// A folder on this side is missing and cannot be made.
+    pub fn begin(
+        client: Client,
+        logged_in: LoggedIn,
+        password: Secret,
+        server: &Server,
+        interrupt: &Interrupt,
+        config: &Config,
+    ) -> Result<Self, Failure> {
+        let user = logged_in.user;
+        Ok(Self {
+            server: server.clone(),
+            interrupt: interrupt.clone(),
+            password,
+            client,
+            account: logged_in.account,
+            cwd: VirtualPath::root(),
+            previous: VirtualPath::root(),
+            download: config.download(&user)?,
+            upload: config.upload(&user)?,
+            user,
+            moved: (0, 0),
+        })
+    }
+
+    /// Ctrl-C.
+    #[must_use]
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
+    /// Where this session is logged in, as `host:port`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.server.address()
+    }
+
+    /// The host alone.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.server.host
+    }
+
+    /// Connects and logs in again. The server has to be one that is known.
+    fn reconnect(&mut self) -> Result<(), Failure> {
+        let ask: Ask<'_> =
+            &mut |_| Err(Failure::new(Cause::Identity, "the server is not known any more").fatal());
+        let mut client = Client::connect(&self.server, &self.interrupt, ask)?;
+        self.account = client.login(self.user.as_str(), &self.password)?.account;
+        self.client = client;
+        Ok(())
+    }
+
+    /// The connection, made anew if the daemon has closed it meanwhile, as it does with sessions that ask for nothing for long.
+    ///
+    /// # Errors
+    /// Those of connecting.
+    pub fn client(&mut self) -> Result<&mut Client, Failure> {
+        if self.client.is_gone() {
+            self.reconnect()?;
+        }
+        Ok(&mut self.client)
+    }
+
+    /// Gives the connection back, logged out; none if that failed.
+    #[must_use]
+    pub fn end(mut self) -> Option<Client> {
+        self.client.logout().is_ok().then_some(self.client)
+    }
+}

@@ -1,0 +1,310 @@
+//! From the command line to the last command: the login prompt, the prompt, and scripts.
+
+mod complete;
+
+use crate::args::{self, Plan, Run};
+use crate::client::Client;
+use crate::command::{Next, Shell};
+use crate::config;
+use crate::console::{Console, Said};
+use crate::failure::{Cause, Failure};
+use crate::interrupt::Interrupt;
+use crate::session::Session;
+use crate::show;
+use crate::trust::{Fingerprint, NewServer, forget};
+use crate::words;
+use complete::Completer;
+use ftp_proto::Printable;
+use ftp_proto::message::{LoggedIn, Secret};
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{Config as EditorConfig, Editor};
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Lines of history that are kept.
+const HISTORY: usize = 1000;
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    match start() {
+        Ok(code) => code,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                let console = Console::new(Interrupt::default(), false, false);
+                console.show(&failure.clone().about("ftp-cli"));
+            }
+            ExitCode::from(failure.cause.exit_code())
+        }
+    }
+}
+
+fn start() -> Result<ExitCode, Failure> {
+    let arguments: Result<Vec<_>, _> =
+        std::env::args_os().skip(1).map(|argument| argument.into_string()).collect();
+    let arguments = arguments.map_err(|_| Failure::usage("the arguments are not UTF-8"))?;
+    let interrupt = Interrupt::install()
+        .map_err(|error| Failure::new(Cause::Failed, format!("cannot catch Ctrl-C: {error}")))?;
+    match args::read(&arguments, io::stdin().is_terminal())? {
+        Plan::Print(text) => {
+            Console::new(interrupt, false, false).print(&text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Plan::Forget { address, known_hosts } => {
+            let console = Console::new(interrupt, false, false);
+            if forget(&known_hosts, &address)? {
+                console.note(&format!("{}: forgotten", Printable(&address)));
+                return Ok(ExitCode::SUCCESS);
+            }
+            let what = format!("{} is not known", Printable(&address));
+            Err(Failure::new(Cause::NotFound, what))
+        }
+        Plan::Run(run) => {
+            let console = Console::new(interrupt.clone(), run.quiet, !run.no_input);
+            let front = Front { run, console, interrupt };
+            if front.run.script.is_some() { front.script() } else { front.prompts() }
+        }
+    }
+}
+
+/// What the whole run shares.
+struct Front {
+    run: Box<Run>,
+    console: Console,
+    interrupt: Interrupt,
+}
+
+impl Front {
+    fn connect(&self) -> Result<Client, Failure> {
+        Client::connect(&self.run.server, &self.interrupt, &mut |new| self.ask_trust(new))
+    }
+
+    fn ask_trust(&self, new: &NewServer) -> Result<bool, Failure> {
+        if !self.console.is_interactive() {
+            let what = format!(
+                "{} is new here ({}) and nobody can be asked",
+                Printable(&new.address),
+                new.fingerprint
+            );
+            return Err(Failure::new(Cause::Identity, what)
+                .hint("use --ca, --fingerprint or --accept-new")
+                .fatal());
+        }
+        self.console.complain(&format!(
+            "{} is new to you. Its certificate:\n    {}\n    {}\nCompare it with 'ftp-admin fingerprint' on the server.",
+            Printable(&new.address),
+            new.fingerprint,
+            new.description
+        ));
+        loop {
+            match self.console.ask("Trust it from now on? (yes / no / paste the fingerprint): ")? {
+                Said::Line(answer) if answer.eq_ignore_ascii_case("yes") => return Ok(true),
+                Said::Line(answer) if answer.eq_ignore_ascii_case("no") => return Ok(false),
+                Said::Line(answer) => match Fingerprint::parse(&answer) {
+                    Some(pasted) if pasted == new.fingerprint => return Ok(true),
+                    Some(_) => {
+                        self.console
+                            .complain("That is another fingerprint: this is not the server you mean.");
+                        return Ok(false);
+                    }
+                    None => self.console.complain("Please type yes, no, or the fingerprint."),
+                },
+                Said::Back | Said::Exit => return Ok(false),
+            }
+        }
+    }
+
+    fn session(&self, client: Client, logged_in: LoggedIn, password: Secret) -> Result<Session, Failure> {
+        Session::begin(client, logged_in, password, &self.run.server, &self.interrupt, &self.run.config)
+    }
+
+    /// Runs the commands and leaves.
+    fn script(mut self) -> Result<ExitCode, Failure> {
+        let lines = self.run.script.take().unwrap_or_default();
+        let user = self.run.user.clone().unwrap_or_default();
+        let password = match self.run.password.take() {
+            Some(password) => password,
+            None if self.console.is_interactive() => {
+                match self.console.ask_password(&format!("password of {}: ", Printable(&user)))? {
+                    Said::Line(password) => password,
+                    Said::Back | Said::Exit => {
+                        return Err(Failure::new(Cause::Login, "no password was given"));
+                    }
+                }
+            }
+            None => {
+                return Err(Failure::usage("the password is missing, and nobody can be asked")
+                    .hint("use --password-file FILE"));
+            }
+        };
+        let mut client = self.connect()?;
+        let logged_in = client.login(&user, &password)?;
+        let mut session = self.session(client, logged_in, password)?;
+        let mut shell = Shell::new(&self.console, &mut session, self.run.manner);
+        let mut first: Option<Cause> = None;
+        'lines: for line in &lines {
+            for command in words::split(line)? {
+                match run_tolerant(&mut shell, command) {
+                    Ok(Next::Stay) => {}
+                    Ok(Next::Back | Next::Leave) => break 'lines,
+                    Err(failure) => {
+                        self.console.show(&failure);
+                        first.get_or_insert(failure.cause);
+                        let over = failure.message.is_empty() || failure.cause == Cause::Interrupted;
+                        if over || !self.run.keep_going {
+                            break 'lines;
+                        }
+                    }
+                }
+            }
+        }
+        let _client = session.end();
+        Ok(first.map_or(ExitCode::SUCCESS, |cause| ExitCode::from(cause.exit_code())))
+    }
+
+    /// The login prompt, again and again.
+    fn prompts(mut self) -> Result<ExitCode, Failure> {
+        if !self.console.is_interactive() {
+            return Err(Failure::usage("there is nothing to do and nobody to ask")
+                .hint("use -c or -b with -u and --password-file"));
+        }
+        self.console.note(&format!("connecting to {} ...", Printable(&self.run.server.address())));
+        let mut client = Some(self.connect()?);
+        loop {
+            let user = match self.run.user.take() {
+                Some(user) => user,
+                None => match self.console.ask("login: ")? {
+                    Said::Line(user) => user,
+                    Said::Back => continue,
+                    Said::Exit => return Ok(ExitCode::SUCCESS),
+                },
+            };
+            let password = match self.run.password.take() {
+                Some(password) => password,
+                None => match self.console.ask_password("password: ")? {
+                    Said::Line(password) => password,
+                    Said::Back => continue,
+                    Said::Exit => return Ok(ExitCode::SUCCESS),
+                },
+            };
+            // The daemon does not wait long for a login: while somebody types, the connection may have been closed.
+            let mut open = match client.take().map(|mut open| (!open.is_gone()).then_some(open)) {
+                Some(Some(open)) => open,
+                Some(None) | None => self.connect()?,
+            };
+            self.interrupt.clear();
+            match open.login(&user, &password) {
+                Ok(logged_in) => match self.work(self.session(open, logged_in, password)?)? {
+                    (Next::Leave, _) => return Ok(ExitCode::SUCCESS),
+                    (_, back) => client = back,
+                },
+                Err(failure) => {
+                    self.console.show(&failure);
+                    client = (!open.is_broken()).then_some(open);
+                }
+            }
+        }
+    }
+
+    /// The prompt of one session.
+    fn work(&self, mut session: Session) -> Result<(Next, Option<Client>), Failure> {
+        self.console.note(&format!(
+            "Welcome, {}. {}. Type help for the commands.",
+            session.user,
+            crate::command::usage(&session.account)
+        ));
+        let settings = EditorConfig::builder()
+            .max_history_size(HISTORY)
+            .and_then(|settings| settings.history_ignore_dups(true))
+            .map(|settings| settings.history_ignore_space(true).build());
+        let settings = settings.map_err(|error| Failure::new(Cause::Failed, error.to_string()))?;
+        let mut editor: Editor<Completer, FileHistory> =
+            Editor::with_config(settings).map_err(|error| Failure::new(Cause::Failed, error.to_string()))?;
+        let history = history_file();
+        if let Some(file) = &history {
+            // The first time there is none.
+            let _none = editor.load_history(file);
+        }
+        let host = session.host().to_owned();
+        let mut shell = Shell::new(&self.console, &mut session, self.run.manner);
+        let next = loop {
+            let prompt = format!(
+                "{}@{}:{}> ",
+                shell.session.user,
+                Printable(&host),
+                Printable(&shell.session.cwd.to_string())
+            );
+            editor.set_helper(Some(Completer::new(&shell)));
+            let line = match editor.readline(&prompt) {
+                Ok(line) => line,
+                Err(ReadlineError::Interrupted) => continue,
+                Err(ReadlineError::Eof) => break Next::Leave,
+                Err(error) => {
+                    return Err(Failure::new(Cause::Failed, format!("the terminal fails: {error}")));
+                }
+            };
+            // A history that cannot be written is no reason to stop.
+            let _kept = editor.add_history_entry(&line);
+            match self.line(&mut shell, &line)? {
+                Next::Stay => {}
+                next => break next,
+            }
+        };
+        if let Some(file) = &history {
+            let _kept = editor.save_history(file);
+        }
+        let (files, bytes) = session.moved;
+        let client = session.end();
+        self.console.note(&format!(
+            "Logged out. {}, {} moved.",
+            show::count(files, "file"),
+            show::size(bytes)
+        ));
+        Ok((next, client))
+    }
+
+    /// The commands of one line; a failure ends the line and not the session.
+    fn line(&self, shell: &mut Shell<'_>, line: &str) -> Result<Next, Failure> {
+        let commands = match words::split(line) {
+            Ok(commands) => commands,
+            Err(failure) => {
+                self.console.show(&failure);
+                return Ok(Next::Stay);
+            }
+        };
+        for command in commands {
+            match shell.run(&command) {
+                Ok(Next::Stay) => {}
+                Ok(next) => return Ok(next),
+                Err(failure) if failure.message.is_empty() => return Err(failure),
+                Err(failure) => {
+                    self.console.show(&failure);
+                    break;
+                }
+            }
+        }
+        Ok(Next::Stay)
+    }
+}
+
+/// A command that begins with `-` may fail.
+fn run_tolerant(shell: &mut Shell<'_>, mut words: Vec<String>) -> Result<Next, Failure> {
+    let name = words.first().map(|name| name.strip_prefix('-').map(str::to_owned));
+    let Some(Some(name)) = name else { return shell.run(&words) };
+    words[0] = name;
+    match shell.run(&words) {
+        Err(failure) if !failure.fatal && failure.cause != Cause::Interrupted => {
+            shell.console.note(&format!("{failure} (ignored)"));
+            Ok(Next::Stay)
+        }
+        result => result,
+    }
+}
+
+fn history_file() -> Option<PathBuf> {
+    let file = config::home(".local/state", "XDG_STATE_HOME", "ftp-cli/history")?;
+    std::fs::create_dir_all(file.parent()?).ok()?;
+    Some(file)
+}

@@ -1,0 +1,85 @@
+//! Sizes, times and dates for the eye.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/// Bytes with one decimal in the unit that fits, as `3.1 GiB`; `712 B` without one.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    let unit = (0..UNITS.len() - 1).find(|unit| bytes < 1024 << (10 * unit)).unwrap_or(UNITS.len() - 1);
+    if unit == 0 {
+        return format!("{bytes} B");
+    }
+    let tenths = (u128::from(bytes) * 10) >> (10 * unit);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// Bytes per second.
+#[must_use]
+pub fn rate(bytes: u64, took: Duration) -> String {
+    let micros = took.as_micros().max(1);
+    let rate = u128::from(bytes) * 1_000_000 / micros;
+    format!("{}/s", size(u64::try_from(rate).unwrap_or(u64::MAX)))
+}
+
+/// A time to go or a time gone, in at most two units: `0:07`, `12:30`, `1h 05m`, `>1 day`.
+#[must_use]
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
+        _ => ">1 day".to_owned(),
+    }
+}
+
+/// The last second that is shown: the end of the year 9999.
+const LAST: u64 = 253_402_300_799;
+
+/// A day, as `2026-11-24` (UTC). What lies outside of 1970 to 9999 is shown as the nearer end.
+#[must_use]
+pub fn date(unix_seconds: i64) -> String {
+    minute(unix_seconds)[..10].to_owned()
+}
+
+/// A minute, as `2026-11-24 09:12` (UTC); bounds as for [`date`].
+#[must_use]
+pub fn minute(unix_seconds: i64) -> String {
+    let seconds = u64::try_from(unix_seconds).unwrap_or_default().min(LAST);
+    let text = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string();
+    text[..16].replace('T', " ")
+}
+
+/// A bar of text: how much of a quota is used.
+#[must_use]
+pub fn quota_bar(used: u64, quota: u64) -> String {
+    let width = 20;
+    let full = if quota == 0 { width } else { (u128::from(used) * width / u128::from(quota)).min(width) };
+    let full = usize::try_from(full).unwrap_or_default();
+    format!("[{}{}]", "#".repeat(full), "-".repeat(20 - full))
+}
+
+/// `1 file`, `2 files`.
+#[must_use]
+pub fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_times_and_dates_read_well() {
+        let sizes = [0, 712, 1023, 1024, 1536, 5 << 30, u64::MAX].map(size);
+        assert_eq!(sizes, ["0 B", "712 B", "1023 B", "1.0 KiB", "1.5 KiB", "5.0 GiB", "16777215.9 TiB"]);
+        let clocks = [0, 7, 750, 3900, 90_000].map(|seconds| clock(Duration::from_secs(seconds)));
+        assert_eq!(clocks, ["0:00", "0:07", "12:30", "1h 05m", ">1 day"]);
+        assert_eq!(minute(1_795_511_520), "2026-11-24 09:12");
+        assert_eq!([date(0), date(-1), date(951_782_400)], ["1970-01-01", "1970-01-01", "2000-02-29"]);
+        assert_eq!(date(i64::MAX), "9999-12-31");
+        assert_eq!(rate(10 << 20, Duration::from_secs(2)), "5.0 MiB/s");
+        assert_eq!(quota_bar(5, 10), "[##########----------]");
+    }
+}

@@ -1,0 +1,283 @@
+//! Files on this machine: hashed whole, or as the part of a download.
+
+use crate::failure::{Cause, Failure, shown};
+use crate::interrupt::Interrupt;
+use crate::watch::Watch;
+use ftp_proto::digest::Md5;
+use ftp_proto::limits::{CHUNK, VALUE};
+use ftp_proto::sidecar::{HEADER_MAX, Sidecar};
+use ftp_proto::{Md5Sum, Root, Tree, Value, tree};
+use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// The hashes of a file of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSum {
+    /// Its size.
+    pub size: u64,
+    /// As `b3sum` prints it.
+    pub root: Root,
+    /// As `md5sum` prints it, if asked for.
+    pub md5: Option<Md5Sum>,
+}
+
+/// Whether a name is that of a part or of its sidecar.
+#[must_use]
+pub fn is_hidden_part(name: &str) -> bool {
+    name.ends_with(".part") || name.ends_with(".part.cv")
+}
+
+/// What tells one version of a local file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) size: u64,
+    pub(super) mtime: i64,
+    nanos: i64,
+    ctime: (i64, i64),
+    inode: (u64, u64),
+}
+
+impl Version {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let facts = file.metadata()?;
+        Ok(Self {
+            size: facts.len(),
+            mtime: facts.mtime(),
+            nanos: facts.mtime_nsec(),
+            ctime: (facts.ctime(), facts.ctime_nsec()),
+            inode: (facts.dev(), facts.ino()),
+        })
+    }
+}
+
+/// Opens a file for reading; never waits for the other end of a FIFO.
+pub(super) fn open(path: &Path) -> Result<(File, Version), Failure> {
+    let failed = |error: io::Error| Failure::local(path, "read it", &error);
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(Failure::new(Cause::NotPermitted, format!("{}: not a file", shown(path))));
+    }
+    let version = Version::of(&file).map_err(failed)?;
+    Ok((file, version))
+}
+
+/// Hashes a whole file.
+///
+/// # Errors
+/// It cannot be read, or Ctrl-C.
+pub fn sum(
+    path: &Path,
+    md5: bool,
+    interrupt: &Interrupt,
+    watch: &mut dyn Watch,
+) -> Result<LocalSum, Failure> {
+    let (mut file, version) = open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut md5 = md5.then(Md5::default);
+    let mut buffer = vec![0; CHUNK];
+    let mut size = 0;
+    loop {
+        let n = file.read(&mut buffer).map_err(|error| Failure::local(path, "read it", &error))?;
+        if n == 0 {
+            break;
+        }
+        hasher.update(&buffer[..n]);
+        if let Some(md5) = &mut md5 {
+            md5.update(&buffer[..n]);
+        }
+        size += n as u64;
+        watch.checking(size, version.size);
+        if interrupt.is_set() {
+            return Err(Failure::interrupted());
+        }
+    }
+    Ok(LocalSum { size, root: Root(*hasher.finalize().as_bytes()), md5: md5.map(Md5::finish) })
+}
+
+/// The part of a download, with its sidecar: `<name>.part` and `<name>.part.cv` beside the file it will be.
+pub(super) struct Part {
+    target: PathBuf,
+    path: PathBuf,
+    cv_path: PathBuf,
+    part: File,
+    cv: File,
+    head: u64,
+    what: Sidecar,
+    tree: Tree,
+    md5: Option<Md5>,
+}
+
+impl Part {
+    /// Opens what is there, or makes it; nobody else works on it meanwhile.
+    pub(super) fn open(target: &Path, md5: bool) -> Result<(Self, Option<Sidecar>), Failure> {
+        let with = |end: &str| {
+            let mut name = target.file_name().map_or_else(OsString::new, OsString::from);
+            name.push(end);
+            target.with_file_name(name)
+        };
+        let (path, cv_path) = (with(".part"), with(".part.cv"));
+        let part = open_part(&path)?;
+        rustix::fs::flock(&part, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            Failure::new(Cause::NotPermitted, format!("{}: another ftp-cli is downloading it", shown(target)))
+        })?;
+        let cv = open_part(&cv_path)?;
+        let found = read_head(&cv).map_err(|error| Failure::local(&cv_path, "read it", &error))?;
+        let (head, what) = match &found {
+            Some((sidecar, head)) => (*head, sidecar.clone()),
+            None => (0, Sidecar { path: String::new(), size: 0, mtime: 0, etag: None }),
+        };
+        let md5 = md5.then(Md5::default);
+        let target = target.to_owned();
+        let part = Self { target, path, cv_path, part, cv, head, what, tree: Tree::new(), md5 };
+        Ok((part, found.map(|(sidecar, _)| sidecar)))
+    }
+
+    /// Reads back what is there and counts it as far as it agrees with its values. A last chunk that is short is left out: a download goes on at a
+    /// whole chunk.
+    pub(super) fn check(&mut self, interrupt: &Interrupt, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let there = self.part.metadata().map_or(0, |facts| facts.len()).min(self.what.size);
+        let mut buffer = vec![0; CHUNK];
+        let mut value = [0; VALUE];
+        while self.offset() + CHUNK as u64 <= there {
+            let offset = self.offset();
+            let read = self
+                .cv
+                .read_exact_at(&mut value, self.value_at())
+                .and_then(|()| self.part.read_exact_at(&mut buffer, offset));
+            if read.is_err() || tree::value(self.what.size, offset, &buffer) != Value(value) {
+                break;
+            }
+            self.count(Value(value), &buffer);
+            watch.checking(self.offset(), there);
+            if interrupt.is_set() {
+                return Err(Failure::interrupted());
+            }
+        }
+        self.cut()
+    }
+
+    /// Begins anew with what the file will be.
+    pub(super) fn restart(&mut self, what: Sidecar) -> Result<(), Failure> {
+        self.tree = Tree::new();
+        self.md5 = self.md5.as_ref().map(|_| Md5::default());
+        self.head = 0;
+        self.cut()?;
+        let head = what.encode();
+        self.cv.write_all_at(&head, 0).map_err(|error| Failure::local(&self.cv_path, "write it", &error))?;
+        self.head = head.len() as u64;
+        self.what = what;
+        Ok(())
+    }
+
+    /// Takes the next chunk, if it is what it says it is.
+    pub(super) fn append(&mut self, value: Value, data: &[u8]) -> Result<(), Failure> {
+        let offset = self.offset();
+        if data.len() != tree::chunk_len(self.what.size, offset)
+            || tree::value(self.what.size, offset, data) != value
+        {
+            return Err(Failure::new(
+                Cause::Verification,
+                format!("the bytes at {offset} arrived damaged; what came before is kept"),
+            )
+            .hint("the same command goes on from there"));
+        }
+        let failed = |path: &Path, error: io::Error| Failure::local(path, "write it", &error);
+        let written = self.part.write_all_at(data, offset).map_err(|error| failed(&self.path, error));
+        let noted = written.and_then(|()| {
+            self.cv.write_all_at(&value.0, self.value_at()).map_err(|error| failed(&self.cv_path, error))
+        });
+        if noted.is_err() {
+            // Half of it may be there.
+            self.cut()?;
+        } else {
+            self.count(value, data);
+        }
+        noted
+    }
+
+    fn count(&mut self, value: Value, data: &[u8]) {
+        self.tree.push(value);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(data);
+        }
+    }
+
+    /// What of the file is there.
+    pub(super) fn offset(&self) -> u64 {
+        (self.tree.count() * CHUNK as u64).min(self.what.size)
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    pub(super) fn md5(&self) -> Option<Md5Sum> {
+        self.md5.clone().map(Md5::finish)
+    }
+
+    fn value_at(&self) -> u64 {
+        self.head + self.tree.count() * VALUE as u64
+    }
+
+    fn cut(&self) -> Result<(), Failure> {
+        let cut = |file: &File, path: &Path, len| {
+            file.set_len(len).map_err(|error| Failure::local(path, "shorten it", &error))
+        };
+        cut(&self.part, &self.path, self.offset())?;
+        cut(&self.cv, &self.cv_path, self.value_at())
+    }
+
+    /// Puts the whole file in place, durably.
+    pub(super) fn publish(self) -> Result<(), Failure> {
+        let failed = |error: io::Error| Failure::local(&self.target, "put it in place", &error);
+        let time = Timespec { tv_sec: self.what.mtime, tv_nsec: 0 };
+        rustix::fs::futimens(&self.part, &Timestamps { last_access: time, last_modification: time })
+            .map_err(|error| failed(error.into()))?;
+        self.part.sync_all().map_err(failed)?;
+        fs::rename(&self.path, &self.target).map_err(failed)?;
+        fs::remove_file(&self.cv_path).map_err(failed)?;
+        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or_else(|| Path::new(".")))
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)
+    }
+
+    /// Removes it: it is of no use.
+    pub(super) fn discard(self) {
+        // What stays behind is checked, and dropped, the next time.
+        let _part = fs::remove_file(&self.path);
+        let _cv = fs::remove_file(&self.cv_path);
+    }
+}
+
+fn open_part(path: &Path) -> Result<File, Failure> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
+    let failed = |error: io::Error| Failure::local(path, "write it", &error);
+    let mut options = File::options();
+    let file = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_file() {
+        Ok(file)
+    } else {
+        Err(Failure::new(Cause::NotPermitted, format!("{}: not a file; move it away", shown(path))))
+    }
+}
+
+/// The sidecar's header, if it is whole.
+fn read_head(cv: &File) -> io::Result<Option<(Sidecar, u64)>> {
+    let mut bytes = Vec::new();
+    let mut limited = cv.take(HEADER_MAX as u64);
+    limited.read_to_end(&mut bytes)?;
+    Ok(Sidecar::decode(&bytes).ok().map(|(sidecar, head)| (sidecar, head as u64)))
+}

@@ -1,0 +1,29 @@
+//! Downloads and uploads that resume, are verified, and put a file in place only when it is whole.
+
+mod get;
+mod local;
+mod put;
+
+pub use get::get;
+pub use local::{LocalSum, is_hidden_part, sum};
+pub use put::put;
+
+use ftp_proto::{Md5Sum, Root};
+use std::time::Duration;
+
+/// How a transfer went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The file's size.
+    pub size: u64,
+    /// How much of it an earlier attempt had brought.
+    pub resumed: u64,
+    /// Bytes of the file that moved now.
+    pub moved: u64,
+    /// How long that took.
+    pub took: Duration,
+    /// The hash that both ends computed.
+    pub root: Root,
+    /// The MD5 that both ends computed, if it was asked for.
+    pub md5: Option<Md5Sum>,
+}
