@@ -44,6 +44,10 @@ install_components() {
     fi
 }
 
+fetch() {
+    curl --fail --silent --location --proto =https --connect-timeout 5 --max-time 60 --output "$2" "$1"
+}
+
 # The project's own build, if it can be had; it has to have the checksum that was published with it.
 download_deny() {
     local name url folder
@@ -51,15 +55,15 @@ download_deny() {
     url=https://github.com/EmbarkStudios/cargo-deny/releases/download/$deny_version/$name.tar.gz
     folder=$(mktemp -d)
     (
-        set -e
-        cd "$folder"
-        curl --fail --silent --location --proto =https --connect-timeout 5 --max-time 60 --output "$name.tar.gz" "$url"
-        curl --fail --silent --location --proto =https --connect-timeout 5 --max-time 60 --output sum "$url.sha256"
-        printf '%s  %s\n' "$(cut -d' ' -f1 sum)" "$name.tar.gz" | sha256sum --check --quiet
-        tar -xzf "$name.tar.gz" --strip-components=1 "$name/cargo-deny"
-        ./cargo-deny --version
-        mkdir -p "$tools/bin"
-        mv cargo-deny "$tools/bin/cargo-deny"
+        # As a chain, for a function that is asked in a condition does not end at a failure.
+        cd "$folder" &&
+            fetch "$url" "$name.tar.gz" &&
+            fetch "$url.sha256" sum &&
+            printf '%s  %s\n' "$(cut -d' ' -f1 sum)" "$name.tar.gz" | sha256sum --check --quiet &&
+            tar -xzf "$name.tar.gz" --strip-components=1 "$name/cargo-deny" &&
+            ./cargo-deny --version &&
+            mkdir -p "$tools/bin" &&
+            mv cargo-deny "$tools/bin/cargo-deny"
     )
     local status=$?
     rm -rf -- "$folder"
