@@ -186,7 +186,8 @@ fn denied(error: Errno, path: &VirtualPath, what: &'static str) -> Fault {
         Errno::NAMETOOLONG => {
             (Code::NameRefused, format!("{shown}: the name is too long for the server's disk"))
         }
-        Errno::LOOP | Errno::XDEV => (
+        // A socket, or a device without a driver, cannot even be opened to look at.
+        Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => (
             Code::NameRefused,
             format!("{shown} leads over something that is neither a file nor a directory"),
         ),
