@@ -625,7 +625,11 @@ fn only_parts_that_can_be_gone_on_with_outlive_a_restart() {
     for (at, age) in [("/kept", day), ("/week", day * 7 - day / 2), ("/old", day * 8)] {
         leave(&ground, at, id(at), 300, age);
     }
-    leave(&ground, "/future", id("/future"), 7, Duration::ZERO);
+    leave(&ground, "/small", id("/small"), 7, Duration::ZERO);
+    // The daemon was killed while a whole part, with the time that the client gave it, was made durable.
+    leave(&ground, "/ready", id("/ready"), 1000, day);
+    let ready = File::options().write(true).open(ground.part(&format!("{}.part", id("/ready"))));
+    ready.and_then(|part| part.set_modified(SystemTime::UNIX_EPOCH)).expect("set");
     for at in ["/torn", "/bare", "/headless"] {
         leave(&ground, at, id(at), 300, day);
     }
@@ -642,21 +646,21 @@ fn only_parts_that_can_be_gone_on_with_outlive_a_restart() {
     }
 
     let home = ground.reopen();
-    let mut kept = vec![(id("/kept"), 300), (id("/week"), 300), (id("/future"), 7)];
+    let mut kept = vec![(id("/kept"), 300), (id("/week"), 300), (id("/small"), 7), (id("/ready"), 1000)];
     kept.sort_by_key(|(id, _)| id.0);
     let mut found = home.survey().expect("counted").parts;
     found.sort_by_key(|(id, _)| id.0);
     assert_eq!(found, kept);
-    assert_eq!(fs::read_dir(ground.part("")).expect("there").count(), 6, "a part and a sidecar each");
+    assert_eq!(fs::read_dir(ground.part("")).expect("there").count(), 8, "a part and a sidecar each");
     let mut listed = home.parts().expect("listed");
     listed.sort_by_key(|part| part.have);
-    assert_eq!((listed[0].path.to_string().as_str(), listed[0].size, listed[0].have), ("/future", 1000, 7));
-    assert_eq!(listed.len(), 3);
+    assert_eq!((listed[0].path.to_string().as_str(), listed[0].size, listed[0].have), ("/small", 1000, 7));
+    assert_eq!(listed.len(), 4);
 
-    let (removed, result) = home.remove_parts(&[id("/future"), id("/none"), id("/kept")]);
-    assert_eq!((removed, code(result)), (vec![(id("/future"), 7)], Some(Code::NotFound)));
-    let (removed, result) = home.remove_parts(&[id("/kept"), id("/week")]);
-    assert_eq!((removed.len(), code(result)), (2, None));
+    let (removed, result) = home.remove_parts(&[id("/small"), id("/none"), id("/kept")]);
+    assert_eq!((removed, code(result)), (vec![(id("/small"), 7)], Some(Code::NotFound)));
+    let (removed, result) = home.remove_parts(&[id("/kept"), id("/week"), id("/ready")]);
+    assert_eq!((removed.len(), code(result)), (3, None));
     assert_eq!(fs::read_dir(ground.part("")).expect("there").count(), 0);
 }
 
