@@ -51,6 +51,8 @@ struct Daemon {
     address: SocketAddr,
     mailbox: Mailbox,
     gate: Arc<Gate>,
+    /// Rounds that the reactor has turned.
+    rounds: Arc<AtomicU64>,
     /// Bytes of files that were read for downloads.
     read: Arc<AtomicU64>,
     tls: Arc<ClientConfig>,
@@ -105,16 +107,21 @@ impl Daemon {
         client.alpn_protocols = vec![ALPN.to_vec()];
         let log = LogConfig { level: Level::Error, folder: folder.path().to_owned() };
         let (logs, guards) = Logs::open(&log).expect("logs");
-        let (gate, read) = (Arc::new(Gate::default()), Arc::new(AtomicU64::new(0)));
+        let gate = Arc::new(Gate::default());
+        let (rounds, read) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (ready, started) = mpsc::channel();
         let thread = {
-            let (gate, read, users) = (Arc::clone(&gate), Arc::clone(&read), folder.path().to_owned());
+            let (gate, rounds, read) = (Arc::clone(&gate), Arc::clone(&rounds), Arc::clone(&read));
+            let users = folder.path().to_owned();
             thread::spawn(move || {
                 let limits = Limits { drain: Duration::from_secs(120), ..Limits::default() };
                 let host = Sessions::new(how, limits.clone(), users, read);
                 let address = (Ipv4Addr::LOCALHOST, 0).into();
                 let (mut reactor, mailbox) = Reactor::new(&[address], Arc::new(server), limits, host, logs)?;
-                reactor.on_round(move |_| gate.pass());
+                reactor.on_round(move |_| {
+                    rounds.fetch_add(1, Ordering::Relaxed);
+                    gate.pass();
+                });
                 ready.send((reactor.addresses()?[0], mailbox)).expect("the test waits");
                 reactor.run(Duration::from_secs(3600))
             })
@@ -124,6 +131,7 @@ impl Daemon {
             address,
             mailbox,
             gate,
+            rounds,
             read,
             tls: Arc::new(client),
             folder,
@@ -586,6 +594,47 @@ fn a_slow_reader_holds_little_and_nobody_up() {
     slow.finish_get(id, BIG);
     assert_eq!(daemon.read.load(Ordering::Relaxed), BIG + size);
     assert!(slow.is_served());
+}
+
+/// Whatever a connection waits for, the poll waits too.
+#[test]
+fn who_waits_turns_nothing() {
+    let daemon = Daemon::start(PLAIN);
+    let mut peers = vec![Peer::new(&daemon), daemon.connect(), daemon.login("ada")];
+    let hello = peers[0].pump.outgoing().to_vec();
+    peers[0].socket.write_all(&hello[..hello.len() / 2]).expect("sent");
+    daemon.big_file("ada");
+    // A download that nobody takes, and more requests behind it than are read.
+    let mut stuck = daemon.login("ada");
+    stuck.begin_get("/big");
+    let mut requests = Vec::new();
+    (0..80).for_each(|_| _ = stuck.add(&mut requests, json!({"op": "stat", "path": "/"})));
+    stuck.send(&requests);
+    // An upload in the middle of a chunk.
+    let mut half = daemon.login("bob");
+    let data = pattern(2 * CHUNK);
+    half.begin_put("/half", data.len());
+    half.send(&Peer::chunks(&data).0[..CHUNK + 1000]);
+    // One that is cut while it downloads, and one that is closed for its fault and does not close.
+    let mut cut = daemon.login("ada");
+    cut.begin_get("/big");
+    drop(cut);
+    let mut faulty = daemon.connect();
+    faulty.send(b"GET / HTTP/1.1");
+    faulty.ends_with("bad_request");
+    peers.extend([stuck, half, faulty]);
+    let settled = within(PATIENCE, || {
+        let before = daemon.rounds.load(Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(500));
+        daemon.rounds.load(Ordering::Relaxed) - before < 10
+    });
+    assert!(settled, "the reactor turns for nothing");
+    // Also those that are about to be cooled down, or closed, have been by now.
+    thread::sleep(Duration::from_millis(2500));
+    let before = daemon.rounds.load(Ordering::Relaxed);
+    thread::sleep(Duration::from_secs(1));
+    let turned = daemon.rounds.load(Ordering::Relaxed) - before;
+    assert!(turned < 10, "{turned} rounds in a second in which nothing happens");
 }
 
 /// Where assertions are compiled in; see [`Observed`].
