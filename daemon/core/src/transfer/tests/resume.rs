@@ -171,6 +171,13 @@ fn a_part_too_large_for_one_slice_is_checked_in_several() {
     assert_eq!((sink.is_hashing(), sink.offset()), (true, crate::limits::REHASH_SLICE));
     // Given up in the middle of checking: nothing is lost.
     assert_eq!(sink.close(), size as u64 - 3);
+    let sink = Box::new(Sink::open(Arc::clone(&ground.home), put.clone()).expect("it opens"));
+    let sink = sink.hash_slice().expect("read");
+    assert_eq!(
+        failed(sink.finish(&end(&bytes))),
+        (Code::BadRequest, size as u64 - 3),
+        "nor when it fails there"
+    );
     assert_eq!(ground.open(&put, &bytes).offset(), size as u64 - 3);
     ground.complete(&put, &bytes);
 }
