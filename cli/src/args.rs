@@ -43,7 +43,7 @@ Scripts
       --no-input           never ask
 Transfers and output
       --config FILE        the folders of downloads and uploads; etc/ftp-cli.ron shows what it can say
-      --retries N          how often a lost connection is made anew: 5 without it, 0 for no limit
+      --retries N          how often a lost connection is made anew: 5 without it; or 'forever'
       --progress WHEN      auto, always or never
   -q, --quiet              only results and errors
   -h, --help   -V, --version
@@ -155,7 +155,10 @@ pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
             Failure::usage("a script has to say who it is").hint("use -u USER and --password-file FILE")
         );
     }
-    let retries = number::<u32>(&matches, "retries")?.unwrap_or(5);
+    let retries = match matches.opt_str("retries").as_deref() {
+        Some("forever") => None,
+        _ => Some(number(&matches, "retries")?.unwrap_or(5)),
+    };
     Ok(Plan::Run(Box::new(Run {
         server,
         user,
@@ -164,7 +167,7 @@ pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
         keep_going: matches.opt_present("keep-going"),
         no_input: matches.opt_present("no-input"),
         quiet: matches.opt_present("quiet"),
-        manner: Manner { progress: progress(&matches)?, retries: (retries > 0).then_some(retries) },
+        manner: Manner { progress: progress(&matches)?, retries },
         config: Config::load(matches.opt_str("config").map(PathBuf::from).as_deref())?,
     })))
 }
@@ -253,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_command_line_of_the_help_is_understood() {
-        let Ok(Plan::Run(run)) = run("-s h -P 1234 -u alice --ca x.pem -c ls --retries 0 -q") else {
+        let Ok(Plan::Run(run)) = run("-s h -P 1234 -u alice --ca x.pem -c ls --retries forever -q") else {
             panic!("a run")
         };
         assert_eq!((run.server.address().as_str(), run.user.as_deref()), ("h:1234", Some("alice")));

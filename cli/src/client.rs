@@ -107,10 +107,21 @@ impl Client {
     /// # Errors
     /// [`Cause::Login`] if it is refused.
     pub fn login(&mut self, user: &str, password: &Secret) -> Result<LoggedIn, Failure> {
+        self.log_in(&Login { user: user.to_owned(), password: Some(password.clone()), token: None })
+    }
+
+    /// Becomes a user again, with the token of an earlier login.
+    ///
+    /// # Errors
+    /// As [`Client::login`]; the token may have ended.
+    pub fn login_again(&mut self, user: &str, token: &Secret) -> Result<LoggedIn, Failure> {
+        self.log_in(&Login { user: user.to_owned(), password: None, token: Some(token.clone()) })
+    }
+
+    fn log_in(&mut self, login: &Login) -> Result<LoggedIn, Failure> {
         let end = Instant::now() + BUSY;
         loop {
-            let login = Login { user: user.to_owned(), password: Some(password.clone()), token: None };
-            let result = self.ask::<LoggedIn>(Op::Login(login));
+            let result = self.ask::<LoggedIn>(Op::Login(login.clone()));
             let Err(failure) = &result else { return result };
             let again = failure.refusal.as_ref().filter(|refusal| refusal.code == Code::Busy);
             let pause = Duration::from_secs(again.and_then(|refusal| refusal.retry_seconds).unwrap_or(1));

@@ -109,6 +109,8 @@ impl Connection {
             moved: Instant::now(),
             ended: None,
         };
+        // The client speaks first.
+        connection.take_in()?;
         while connection.pump.is_handshaking() {
             connection.turn(TICK)?;
             connection.check_end()?;

@@ -130,10 +130,13 @@ impl Failure {
         self
     }
 
-    /// With the thing it is about in front.
+    /// With the thing it is about in front, unless it is named already.
     #[must_use]
     pub fn about(mut self, what: impl Display) -> Self {
-        self.message = format!("{what}: {}", self.message);
+        let what = what.to_string();
+        if !self.message.contains(what.trim_end_matches('/')) {
+            self.message = format!("{what}: {}", self.message);
+        }
         self
     }
 

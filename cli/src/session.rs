@@ -15,6 +15,7 @@ pub struct Session {
     server: Server,
     interrupt: Interrupt,
     password: Secret,
+    token: Secret,
     client: Client,
     /// Who.
     pub user: UserName,
@@ -50,6 +51,7 @@ impl Session {
             server: server.clone(),
             interrupt: interrupt.clone(),
             password,
+            token: logged_in.token,
             client,
             account: logged_in.account,
             cwd: VirtualPath::root(),
@@ -84,7 +86,16 @@ impl Session {
         let ask: Ask<'_> =
             &mut |_| Err(Failure::new(Cause::Identity, "the server is not known any more").fatal());
         let mut client = Client::connect(&self.server, &self.interrupt, ask)?;
-        self.account = client.login(self.user.as_str(), &self.password)?.account;
+        let user = self.user.as_str();
+        let logged_in = match client.login_again(user, &self.token) {
+            // A token ends with the daemon, or unused.
+            Err(failure) if failure.cause == Cause::Login && !client.is_broken() => {
+                client.login(user, &self.password)?
+            }
+            result => result?,
+        };
+        self.account = logged_in.account;
+        self.token = logged_in.token;
         self.client = client;
         Ok(())
     }

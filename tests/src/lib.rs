@@ -1,1 +1,8 @@
-//! x
+//! What the black-box tests share: the real binaries, a place for one daemon with its users, and a screen to read.
+
+pub mod binaries;
+pub mod proxy;
+pub mod sample;
+pub mod screen;
+pub mod site;
+pub mod wire;

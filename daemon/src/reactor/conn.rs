@@ -171,7 +171,7 @@ impl Conn {
             match action {
                 Action::Submit(job) => {
                     if let Err(job) = workers.submit(self.id, job) {
-                        self.machine.on_event(now, Event::Rejected(job));
+                        self.machine.on_event(now, Event::Rejected(*job));
                     }
                 }
                 Action::Close(_) => {

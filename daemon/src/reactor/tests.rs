@@ -1,1 +1,756 @@
+//! The reactor in a thread, on loopback, with clients' ends over ordinary sockets.
 
+use super::*;
+use crate::config::{Level, LogConfig};
+use crate::logging::Guards;
+use ftp_core::account::password::{Cost, PasswordHash};
+use ftp_core::account::user_file::User;
+use ftp_core::job::Job;
+use ftp_core::limits::LOGIN_QUEUE;
+use ftp_core::machine::{Action, ChannelId};
+use ftp_core::registry::{Setup, Shared};
+use ftp_core::session::Session;
+use ftp_core::vfs::Durability;
+use ftp_proto::frame::put_message;
+use ftp_proto::limits::{ALPN, CHUNK};
+use ftp_proto::message::{Put, PutEnd, Secret};
+use ftp_proto::{Chunk, Deframer, Frame, Tree, UserName, tree};
+use ftp_tls::Pump;
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+
+/// What does not happen within this does not happen.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The size of the file that [`Daemon::big_file`] makes.
+const BIG: u64 = 64 * 1024 * 1024;
+
+/// What a test wants of its daemon.
+#[derive(Clone, Copy)]
+struct How {
+    /// How much faster than ours the sessions' clock runs.
+    speed: u32,
+    /// Each connection seems to come from an address of its own.
+    spread: bool,
+    /// What a password check costs.
+    log_n: u8,
+}
+
+const PLAIN: How = How { speed: 1, spread: false, log_n: 10 };
+
+/// A reactor in a thread.
+struct Daemon {
+    address: SocketAddr,
+    mailbox: Mailbox,
+    gate: Arc<Gate>,
+    /// Rounds that the reactor has turned.
+    rounds: Arc<AtomicU64>,
+    /// Bytes of files that were read for downloads.
+    read: Arc<AtomicU64>,
+    tls: Arc<ClientConfig>,
+    folder: tempfile::TempDir,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    _logs: Guards,
+}
+
+/// Holds the reactor between two rounds.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let mut state = self.state.lock().expect("sound");
+        while state.0 {
+            state.1 = true;
+            self.changed.notify_all();
+            state = self.changed.wait(state).expect("sound");
+        }
+        state.1 = false;
+    }
+
+    fn open(&self) {
+        self.state.lock().expect("sound").0 = false;
+        self.changed.notify_all();
+    }
+}
+
+impl Daemon {
+    fn start(how: How) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).expect("good");
+        let mut server = ServerConfig::builder_with_provider(ftp_tls::provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("good")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("good");
+        server.alpn_protocols = vec![ALPN.to_vec()];
+        let mut client = ClientConfig::builder_with_provider(ftp_tls::provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("good")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        client.alpn_protocols = vec![ALPN.to_vec()];
+        let log = LogConfig { level: Level::Error, folder: folder.path().to_owned() };
+        let (logs, guards) = Logs::open(&log).expect("logs");
+        let gate = Arc::new(Gate::default());
+        let (rounds, read) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (ready, started) = mpsc::channel();
+        let thread = {
+            let (gate, rounds, read) = (Arc::clone(&gate), Arc::clone(&rounds), Arc::clone(&read));
+            let users = folder.path().to_owned();
+            thread::spawn(move || {
+                let limits = Limits { drain: Duration::from_secs(120), ..Limits::default() };
+                let host = Sessions::new(how, limits.clone(), users, read);
+                let address = (Ipv4Addr::LOCALHOST, 0).into();
+                let (mut reactor, mailbox) = Reactor::new(&[address], Arc::new(server), limits, host, logs)?;
+                reactor.on_round(move |_| {
+                    rounds.fetch_add(1, Ordering::Relaxed);
+                    gate.pass();
+                });
+                ready.send((reactor.addresses()?[0], mailbox)).expect("the test waits");
+                reactor.run(Duration::from_secs(3600))
+            })
+        };
+        let (address, mailbox) = started.recv_timeout(PATIENCE).expect("a reactor");
+        Self {
+            address,
+            mailbox,
+            gate,
+            rounds,
+            read,
+            tls: Arc::new(client),
+            folder,
+            thread: Some(thread),
+            _logs: guards,
+        }
+    }
+
+    fn connect(&self) -> Peer {
+        let mut peer = Peer::new(self);
+        while peer.pump.is_handshaking() {
+            assert!(peer.receive(), "closed during the handshake");
+        }
+        let hello = peer.message();
+        assert!(hello["hello"].is_object(), "{hello}");
+        peer
+    }
+
+    fn login(&self, name: &str) -> Peer {
+        let mut peer = self.connect();
+        let id = peer.ask(login(name));
+        let reply = peer.reply(id);
+        assert!(reply["ok"]["token"].is_string(), "{reply}");
+        peer
+    }
+
+    /// Holds the reactor; returns when it is held.
+    fn hold(&self) {
+        self.gate.state.lock().expect("sound").0 = true;
+        assert!(self.mailbox.send(Message::Reload { limits: None, users: None, tls: None }));
+        let state = self.gate.state.lock().expect("sound");
+        let (state, waited) =
+            self.gate.changed.wait_timeout_while(state, PATIENCE, |(_, held)| !*held).expect("sound");
+        assert!(state.1 && !waited.timed_out(), "the reactor does not turn");
+    }
+
+    /// Puts a file of [`BIG`] bytes into a home that was opened before; each chunk differs.
+    fn big_file(&self, user: &str) {
+        use std::os::unix::fs::FileExt as _;
+        let path = self.folder.path().join(user).join("home").join("big");
+        let file = std::fs::File::create(path).expect("made");
+        file.set_len(BIG).expect("space");
+        for at in (0..BIG).step_by(CHUNK) {
+            file.write_all_at(&(at + 1).to_be_bytes(), at + 1000).expect("written");
+        }
+    }
+
+    fn ends_in_time(&self) -> bool {
+        let thread = self.thread.as_ref().expect("there");
+        within(PATIENCE, || thread.is_finished())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.gate.open();
+        self.mailbox.send(Message::Terminate);
+        self.mailbox.send(Message::Terminate);
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !thread::panicking() {
+            ended.expect("there").expect("no panic").expect("no fault");
+        }
+    }
+}
+
+/// Whether something comes true in time.
+fn within(time: Duration, mut what: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        if what() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    what()
+}
+
+fn login(name: &str) -> Value {
+    json!({"op": "login", "user": name, "password": "secret"})
+}
+
+/// Makes sessions, each behind an [`Observed`].
+struct Sessions {
+    how: How,
+    shared: Rc<Shared>,
+    started: Instant,
+    count: u32,
+    read: Arc<AtomicU64>,
+}
+
+impl Sessions {
+    fn new(how: How, limits: Limits, users_folder: PathBuf, read: Arc<AtomicU64>) -> Self {
+        let started = Instant::now();
+        let cost = Cost { log_n: how.log_n };
+        let password = PasswordHash::new(&Secret::new("secret".into()), cost).expect("a hash");
+        let mut users = Users::default();
+        for (id, name) in [(1, "ada"), (2, "bob")] {
+            let user = User { id, password: password.clone(), quota: None };
+            users.users.insert(UserName::new(name).expect("good"), user);
+        }
+        let setup = Setup {
+            limits,
+            durability: Durability::Fast,
+            users_folder,
+            users,
+            software: "test/0".into(),
+            now: started,
+        };
+        Self { how, shared: Shared::new(setup), started, count: 0, read }
+    }
+}
+
+impl Host for Sessions {
+    fn machine(&mut self, mut peer: SocketAddr, now: Instant) -> Box<dyn Machine> {
+        self.count += 1;
+        if self.how.spread {
+            peer.set_ip(Ipv4Addr::from_bits(Ipv4Addr::new(10, 0, 0, 0).to_bits() + self.count).into());
+        }
+        let (started, speed) = (self.started, self.how.speed);
+        let clock = Clock { started, speed };
+        let session = Session::new(&self.shared, peer, clock.at(now));
+        Box::new(Observed { session, clock, read: Arc::clone(&self.read) })
+    }
+
+    fn reload(&mut self, limits: Option<Limits>, users: Option<Users>) {
+        self.shared.reload(limits, users);
+    }
+}
+
+/// A clock that began with ours and runs faster.
+#[derive(Clone, Copy)]
+struct Clock {
+    started: Instant,
+    speed: u32,
+}
+
+impl Clock {
+    fn at(self, now: Instant) -> Instant {
+        self.started + now.saturating_duration_since(self.started) * self.speed
+    }
+
+    fn ours(self, at: Instant) -> Instant {
+        self.started + at.saturating_duration_since(self.started) / self.speed
+    }
+}
+
+/// A session with a clock of its own, whose downloads are counted, and whose `mkdir /panic` panics on the worker.
+struct Observed {
+    session: Session,
+    clock: Clock,
+    read: Arc<AtomicU64>,
+}
+
+impl Machine for Observed {
+    fn on_bytes(&mut self, now: Instant, channel: ChannelId, bytes: &[u8]) -> usize {
+        self.session.on_bytes(self.clock.at(now), channel, bytes)
+    }
+
+    fn on_event(&mut self, now: Instant, event: Event) {
+        if let Event::Done(Outcome::Read(Ok(read))) = &event {
+            let bytes: usize = read.chunks.iter().map(|chunk| chunk.data().len()).sum();
+            self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+        self.session.on_event(self.clock.at(now), event);
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        match self.session.poll_action()? {
+            Action::Submit(Job::Mkdir { home, path }) if path.to_string() == "/panic" => {
+                // A chunk without bytes never comes out of a deframer: there is an assertion against it.
+                let chunk = Some(Chunk::with_len(Vec::new(), 0));
+                let put = Put { path, size: 0, mtime: 0, eager: true, restart: false, md5: false };
+                let end = PutEnd { root: Tree::new().root(), md5: None };
+                Some(Action::Submit(Job::Store { home, put, chunk, end }))
+            }
+            action => Some(action),
+        }
+    }
+
+    fn pending(&self, channel: ChannelId) -> &[u8] {
+        self.session.pending(channel)
+    }
+
+    fn sent(&mut self, now: Instant, channel: ChannelId, n: usize) {
+        self.session.sent(self.clock.at(now), channel, n);
+    }
+
+    fn wants_input(&self, channel: ChannelId) -> bool {
+        self.session.wants_input(channel)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.session.deadline().map(|at| self.clock.ours(at))
+    }
+
+    fn is_busy(&self) -> bool {
+        self.session.is_busy()
+    }
+
+    fn has_job(&self) -> bool {
+        self.session.has_job()
+    }
+}
+
+/// A client's end.
+struct Peer {
+    socket: std::net::TcpStream,
+    pump: Pump,
+    deframer: Deframer,
+    got: VecDeque<Frame>,
+    id: u64,
+}
+
+impl Peer {
+    fn new(daemon: &Daemon) -> Self {
+        let socket = std::net::TcpStream::connect(daemon.address).expect("a connection");
+        socket.set_read_timeout(Some(PATIENCE)).expect("set");
+        socket.set_write_timeout(Some(PATIENCE)).expect("set");
+        let name = ServerName::try_from("localhost").expect("good");
+        let mut pump = Pump::client(Arc::clone(&daemon.tls), name).expect("good");
+        pump.advance(&mut |_| 0).expect("a hello");
+        let mut deframer = Deframer::new();
+        deframer.set_message_max(usize::MAX);
+        deframer.allow_chunks(true);
+        Self { socket, pump, deframer, got: VecDeque::new(), id: 0 }
+    }
+
+    fn flush(&mut self) {
+        let bytes = self.pump.outgoing().to_vec();
+        self.socket.write_all(&bytes).expect("sent");
+        self.pump.sent(bytes.len());
+    }
+
+    /// Reads once; false when there is nothing more to come, which the peer must have said.
+    fn receive(&mut self) -> bool {
+        self.flush();
+        let n = match self.socket.read(self.pump.room()) {
+            Ok(n) => n,
+            Err(error) => panic!("nothing came: {error}"),
+        };
+        if n == 0 {
+            self.pump.end().expect("close_notify");
+            return false;
+        }
+        self.pump.filled(n);
+        let (deframer, got) = (&mut self.deframer, &mut self.got);
+        let mut take = |bytes: &[u8]| {
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                let (taken, frame) = deframer.push(rest).expect("good frames");
+                rest = &rest[taken..];
+                got.extend(frame);
+            }
+            bytes.len()
+        };
+        self.pump.advance(&mut take).expect("good records");
+        self.flush();
+        true
+    }
+
+    /// The ciphertext of a number of frames, to be written at once.
+    fn seal(&mut self, mut plain: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while !plain.is_empty() {
+            let taken = self.pump.encrypt(plain).expect("good");
+            plain = &plain[taken..];
+            bytes.extend_from_slice(self.pump.outgoing());
+            self.pump.sent(self.pump.outgoing().len());
+        }
+        bytes
+    }
+
+    fn send(&mut self, plain: &[u8]) {
+        let bytes = self.seal(plain);
+        self.socket.write_all(&bytes).expect("sent");
+    }
+
+    /// Appends a request to what is to be sent; says its id.
+    fn add(&mut self, out: &mut Vec<u8>, mut request: Value) -> u64 {
+        if request.get("id").is_none() {
+            self.id += 1;
+            request["id"] = self.id.into();
+        }
+        put_message(out, &request);
+        self.id
+    }
+
+    fn ask(&mut self, request: Value) -> u64 {
+        let mut bytes = Vec::new();
+        let id = self.add(&mut bytes, request);
+        self.send(&bytes);
+        id
+    }
+
+    fn frame(&mut self) -> Option<Frame> {
+        while self.got.is_empty() {
+            if !self.receive() {
+                return None;
+            }
+        }
+        self.got.pop_front()
+    }
+
+    fn message(&mut self) -> Value {
+        match self.frame() {
+            Some(Frame::Message(json)) => serde_json::from_slice(&json).expect("json"),
+            other => panic!("a message was to come and not {:?}", other.is_some()),
+        }
+    }
+
+    fn reply(&mut self, re: u64) -> Value {
+        let reply = self.message();
+        assert_eq!(reply["re"], re, "{reply}");
+        reply
+    }
+
+    fn is_served(&mut self) -> bool {
+        let id = self.ask(json!({"op": "stat", "path": "/"}));
+        self.reply(id)["ok"].is_object()
+    }
+
+    /// The frames of a file's chunks, and its root.
+    fn chunks(data: &[u8]) -> (Vec<u8>, String) {
+        let (mut frames, mut tree, size) = (Vec::new(), Tree::new(), data.len() as u64);
+        for (index, piece) in data.chunks(CHUNK).enumerate() {
+            let mut chunk = Chunk::with_len(Vec::new(), piece.len());
+            chunk.data_mut().copy_from_slice(piece);
+            let value = tree::value(size, (index * CHUNK) as u64, piece);
+            chunk.seal(value);
+            tree.push(value);
+            frames.extend_from_slice(chunk.frame());
+        }
+        (frames, tree.root().to_string())
+    }
+
+    fn begin_put(&mut self, path: &str, size: usize) -> u64 {
+        let id = self.ask(json!({"op": "put", "path": path, "size": size}));
+        let begin = self.reply(id);
+        assert_eq!(begin["begin"]["offset"], 0, "{begin}");
+        id
+    }
+
+    fn put(&mut self, path: &str, data: &[u8]) {
+        let id = self.begin_put(path, data.len());
+        let (frames, root) = Self::chunks(data);
+        self.send(&frames);
+        self.ask(json!({"id": id, "op": "put_end", "root": root}));
+        let stored = self.reply(id);
+        assert_eq!(stored["ok"]["root"], root, "{stored}");
+    }
+
+    /// Asks for a file; the chunks are still to come.
+    fn begin_get(&mut self, path: &str) -> (u64, u64) {
+        let id = self.ask(json!({"op": "get", "path": path}));
+        let begin = self.reply(id);
+        (id, begin["begin"]["size"].as_u64().unwrap_or_else(|| panic!("{begin}")))
+    }
+
+    /// Takes all chunks of a get, with their values checked, and its end; says its root.
+    fn finish_get(&mut self, id: u64, size: u64) -> String {
+        let mut tree = Tree::new();
+        for at in (0..size).step_by(CHUNK) {
+            let Some(Frame::Chunk(chunk)) = self.frame() else { panic!("no chunk at {at}") };
+            assert_eq!(tree::value(size, at, chunk.data()), chunk.value(), "the chunk at {at}");
+            tree.push(chunk.value());
+        }
+        let reply = self.reply(id);
+        assert_eq!(reply["ok"]["root"], tree.root().to_string(), "{reply}");
+        tree.root().to_string()
+    }
+
+    /// Expects the end: an error about the connection with this code, then `close_notify`.
+    fn ends_with(&mut self, code: &str) {
+        let reply = self.reply(0);
+        assert_eq!(reply["error"]["code"], code, "{reply}");
+        assert!(self.frame().is_none(), "something came after the end");
+    }
+}
+
+/// Sends all of it while the reactor is held, as far as the kernel takes it, and nothing after it.
+fn burst(daemon: &Daemon, peer: &mut Peer, plain: &[u8]) {
+    let bytes = peer.seal(plain);
+    daemon.hold();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(200));
+            daemon.gate.open();
+        });
+        peer.socket.write_all(&bytes).expect("sent");
+    });
+}
+
+fn pattern(len: usize) -> Vec<u8> {
+    (0u32..).flat_map(|n| n.wrapping_mul(0x9E37_79B9).to_le_bytes()).take(len).collect()
+}
+
+/// The poll is edge-triggered: no event comes for bytes that a spent budget left behind, and the client sends nothing more.
+#[test]
+fn a_spent_budget_does_not_strand_bytes() {
+    let daemon = Daemon::start(PLAIN);
+    let mut peer = daemon.login("ada");
+    let data = pattern(16 * CHUNK);
+    // It also widens the kernel's window, so that a burst arrives as a whole.
+    peer.put("/first", &data);
+    let (id, size) = peer.begin_get("/first");
+    assert_eq!(peer.finish_get(id, size), blake3_of(&data));
+
+    let mut pings = Vec::new();
+    let ids: Vec<u64> = (0..20_000).map(|_| peer.add(&mut pings, json!({"op": "ping"}))).collect();
+    assert!(pings.len() > 2 * BUDGET, "{}", pings.len());
+    burst(&daemon, &mut peer, &pings);
+    ids.into_iter().for_each(|id| assert!(peer.reply(id)["ok"].is_object()));
+
+    // Large requests that need no worker: a job that comes home would give the connection another turn.
+    let mut requests = Vec::new();
+    let padding = "x".repeat(40_000);
+    let ids: Vec<u64> =
+        (0..60).map(|_| peer.add(&mut requests, json!({"op": "info", "unknown": padding}))).collect();
+    assert!(requests.len() > 2 * BUDGET, "{}", requests.len());
+    burst(&daemon, &mut peer, &requests);
+    ids.into_iter().for_each(|id| assert_eq!(peer.reply(id)["ok"]["user"], "ada"));
+
+    let id = peer.begin_put("/second", data.len());
+    let (mut frames, root) = Peer::chunks(&data);
+    peer.add(&mut frames, json!({"id": id, "op": "put_end", "root": root}));
+    burst(&daemon, &mut peer, &frames);
+    let stored = peer.reply(id);
+    assert_eq!(stored["ok"]["root"], root, "{stored}");
+}
+
+fn blake3_of(data: &[u8]) -> String {
+    Peer::chunks(data).1
+}
+
+#[test]
+fn a_slow_reader_holds_little_and_nobody_up() {
+    let daemon = Daemon::start(PLAIN);
+    let mut slow = daemon.login("ada");
+    daemon.big_file("ada");
+    rustix::net::sockopt::set_socket_recv_buffer_size(&slow.socket, 64 * 1024).expect("set");
+    let id = slow.ask(json!({"op": "get", "path": "/big"}));
+    // What is read for it comes to a stop.
+    let (mut before, mut since) = (0, Instant::now());
+    let stopped = within(PATIENCE, || {
+        let now = daemon.read.load(Ordering::Relaxed);
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+        before > 0 && since.elapsed() > Duration::from_millis(700)
+    });
+    // The kernel's buffers are in this too.
+    assert!(stopped && before < BIG / 2, "{before} bytes were read for a client that takes none");
+    let mut other = daemon.login("bob");
+    let data = pattern(5 * CHUNK + 1);
+    other.put("/mine", &data);
+    let (mine, size) = other.begin_get("/mine");
+    assert_eq!(other.finish_get(mine, size), blake3_of(&data));
+    let begin = slow.reply(id);
+    assert_eq!(begin["begin"]["size"], BIG, "{begin}");
+    slow.finish_get(id, BIG);
+    assert_eq!(daemon.read.load(Ordering::Relaxed), BIG + size);
+    assert!(slow.is_served());
+}
+
+/// Whatever a connection waits for, the poll waits too.
+#[test]
+fn who_waits_turns_nothing() {
+    let daemon = Daemon::start(PLAIN);
+    let mut peers = vec![Peer::new(&daemon), daemon.connect(), daemon.login("ada")];
+    let hello = peers[0].pump.outgoing().to_vec();
+    peers[0].socket.write_all(&hello[..hello.len() / 2]).expect("sent");
+    daemon.big_file("ada");
+    // A download that nobody takes, and more requests behind it than are read.
+    let mut stuck = daemon.login("ada");
+    stuck.begin_get("/big");
+    let mut requests = Vec::new();
+    (0..80).for_each(|_| _ = stuck.add(&mut requests, json!({"op": "stat", "path": "/"})));
+    stuck.send(&requests);
+    // An upload in the middle of a chunk.
+    let mut half = daemon.login("bob");
+    let data = pattern(2 * CHUNK);
+    half.begin_put("/half", data.len());
+    half.send(&Peer::chunks(&data).0[..CHUNK + 1000]);
+    // One that is cut while it downloads, and one that is closed for its fault and does not close.
+    let mut cut = daemon.login("ada");
+    cut.begin_get("/big");
+    drop(cut);
+    let mut faulty = daemon.connect();
+    faulty.send(b"GET / HTTP/1.1");
+    faulty.ends_with("bad_request");
+    peers.extend([stuck, half, faulty]);
+    let settled = within(PATIENCE, || {
+        let before = daemon.rounds.load(Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(500));
+        daemon.rounds.load(Ordering::Relaxed) - before < 10
+    });
+    assert!(settled, "the reactor turns for nothing");
+    // Also those that are about to be cooled down, or closed, have been by now.
+    thread::sleep(Duration::from_millis(2500));
+    let before = daemon.rounds.load(Ordering::Relaxed);
+    thread::sleep(Duration::from_secs(1));
+    let turned = daemon.rounds.load(Ordering::Relaxed) - before;
+    assert!(turned < 10, "{turned} rounds in a second in which nothing happens");
+}
+
+/// Where assertions are compiled in; see [`Observed`].
+#[cfg(debug_assertions)]
+#[test]
+fn a_job_that_panics_takes_nobody_with_it() {
+    let daemon = Daemon::start(PLAIN);
+    let mut peer = daemon.login("ada");
+    let threads = thread::available_parallelism().map_or(2, usize::from) * 2;
+    for _ in 0..threads + 8 {
+        let id = peer.ask(json!({"op": "mkdir", "path": "/panic"}));
+        let reply = peer.reply(id);
+        assert_eq!(reply["error"]["code"], "unavailable", "{reply}");
+    }
+    assert!(peer.is_served());
+    assert!(daemon.login("bob").is_served());
+}
+
+#[test]
+fn a_full_login_lane_says_when_to_come_again() {
+    let daemon = Daemon::start(How { spread: true, log_n: 14, ..PLAIN });
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    let mut peers: Vec<Peer> = (0..LOGIN_QUEUE + threads + 8).map(|_| daemon.connect()).collect();
+    daemon.hold();
+    let ids: Vec<u64> = peers.iter_mut().map(|peer| peer.ask(login("ada"))).collect();
+    daemon.gate.open();
+    let mut refused = Vec::new();
+    let mut admitted = 0;
+    for (mut peer, id) in peers.into_iter().zip(ids) {
+        let reply = peer.reply(id);
+        if reply["ok"].is_object() {
+            admitted += 1;
+        } else {
+            assert_eq!(reply["error"]["code"], "busy", "{reply}");
+            assert!(reply["error"]["retry_seconds"].as_u64() > Some(0), "{reply}");
+            refused.push(peer);
+        }
+    }
+    assert!(admitted >= LOGIN_QUEUE && !refused.is_empty(), "{admitted} and {}", refused.len());
+    let mut again = refused.remove(0);
+    let id = again.ask(login("ada"));
+    assert!(again.reply(id)["ok"].is_object());
+}
+
+#[test]
+fn a_handshake_has_its_time_and_no_more() {
+    let daemon = Daemon::start(How { speed: 20, ..PLAIN });
+    let began = Instant::now();
+    let mut peer = Peer::new(&daemon);
+    let hello = peer.pump.outgoing().to_vec();
+    peer.socket.set_read_timeout(Some(Duration::from_millis(20))).expect("set");
+    let mut answer = [0; 100];
+    for byte in hello {
+        // A byte now and then does not extend it.
+        if peer.socket.write_all(&[byte]).is_err() {
+            break;
+        }
+        match peer.socket.read(&mut answer) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Ok(0) | Err(_) => break,
+            Ok(n) => panic!("{n} bytes for half a hello"),
+        }
+        assert!(began.elapsed() < PATIENCE, "it is still open");
+    }
+    assert!(began.elapsed() >= ftp_core::limits::HANDSHAKE / 20, "closed after {:?}", began.elapsed());
+    assert!(daemon.connect().pump.facts().is_some(), "others come in");
+}
+
+#[test]
+fn a_login_has_its_time_and_no_more() {
+    let daemon = Daemon::start(How { speed: 20, ..PLAIN });
+    let began = Instant::now();
+    let mut peer = daemon.connect();
+    loop {
+        // To ask for something else does not extend it.
+        let id = peer.ask(json!({"op": "ping"}));
+        let reply = peer.message();
+        if reply["re"] == 0 {
+            assert_eq!(reply["error"]["code"], "timeout", "{reply}");
+            assert!(peer.frame().is_none(), "something came after the end");
+            break;
+        }
+        assert_eq!(reply["re"], id);
+        assert!(began.elapsed() < PATIENCE, "it is still open");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(began.elapsed() >= ftp_core::limits::LOGIN / 20, "closed after {:?}", began.elapsed());
+}
+
+#[test]
+fn a_drain_lets_a_transfer_finish_and_nobody_in() {
+    let daemon = Daemon::start(PLAIN);
+    let (mut busy, mut idle, mut guest) = (daemon.login("ada"), daemon.login("bob"), daemon.connect());
+    daemon.big_file("ada");
+    let (id, size) = busy.begin_get("/big");
+    assert!(daemon.mailbox.send(Message::Terminate));
+    idle.ends_with("shutting_down");
+    guest.ends_with("shutting_down");
+    let refused = std::net::TcpStream::connect(daemon.address).map(drop).map_err(|error| error.kind());
+    assert_eq!(refused, Err(io::ErrorKind::ConnectionRefused));
+    assert!(!daemon.thread.as_ref().expect("there").is_finished());
+    busy.finish_get(id, size);
+    busy.ends_with("shutting_down");
+    drop((busy, idle, guest));
+    assert!(daemon.ends_in_time(), "nothing is left, and still it runs");
+}
+
+#[test]
+fn a_second_stop_waits_for_nobody() {
+    let daemon = Daemon::start(PLAIN);
+    let mut busy = daemon.login("ada");
+    daemon.big_file("ada");
+    busy.begin_get("/big");
+    assert!(daemon.mailbox.send(Message::Terminate));
+    thread::sleep(Duration::from_millis(300));
+    assert!(!daemon.thread.as_ref().expect("there").is_finished(), "the transfer was not waited for");
+    assert!(daemon.mailbox.send(Message::Terminate));
+    assert!(daemon.ends_in_time(), "it waits for a client that does not read");
+}

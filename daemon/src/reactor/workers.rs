@@ -59,7 +59,7 @@ impl Workers {
     }
 
     /// Queues a job; gives it back when its lane is full.
-    pub(super) fn submit(&self, id: ConnId, job: Job) -> Result<(), Job> {
+    pub(super) fn submit(&self, id: ConnId, job: Job) -> Result<(), Box<Job>> {
         let sent = match job.lane() {
             Lane::Login => self.login.try_send(Work::Run(id, job)),
             Lane::Disk => {
@@ -68,7 +68,7 @@ impl Workers {
         };
         match sent {
             Err(TrySendError::Full(Work::Run(_, job)) | TrySendError::Disconnected(Work::Run(_, job))) => {
-                Err(job)
+                Err(Box::new(job))
             }
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Ok(()),
         }

@@ -101,6 +101,9 @@ impl Session {
     }
 
     pub(super) fn look(&mut self, now: Instant) {
+        if self.fx.mute {
+            return;
+        }
         let State::Entering { entering, until } = &self.state else { return };
         let due = entering.deadline().is_some_and(|at| at <= now);
         if now >= *until && !due {

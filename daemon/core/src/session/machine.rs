@@ -304,6 +304,8 @@ impl Machine for Session {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Handshaking { until } | State::Guest { until } => Some(*until),
+            // Only its job is waited for.
+            State::Entering { .. } if self.fx.mute => None,
             State::Entering { entering, until } => {
                 Some(entering.deadline().map_or(*until, |at| at.min(*until)))
             }

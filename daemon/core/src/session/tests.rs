@@ -547,6 +547,30 @@ fn a_drain_lets_a_transfer_finish_and_takes_nothing_new() {
     assert!(peer.closed);
 }
 
+/// A deadline that has passed and stays makes the reactor ask again at once, until the job is home.
+#[test]
+fn a_login_that_is_checked_too_late_is_refused_once() {
+    for lost in [false, true] {
+        let world = World::new(None);
+        let mut guest = world.connect();
+        guest.hold = true;
+        guest.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
+        if lost {
+            guest.tell(Event::Lost(CH));
+        }
+        guest.now += Duration::from_secs(16);
+        (0..3).for_each(|_| guest.tell(Event::Timeout));
+        assert_eq!(guest.session.deadline(), None, "lost: {lost}");
+        if !lost {
+            assert_eq!(guest.code(1), "busy");
+        }
+        guest.release();
+        assert!(!guest.session.has_job() && !guest.session.is_busy());
+        let refused = |note: &&Audit| matches!(note, Audit::Login { event: LoginEvent::Refused { .. }, .. });
+        assert_eq!(guest.notes.iter().filter(refused).count(), usize::from(!lost), "lost: {lost}");
+    }
+}
+
 #[test]
 fn a_second_survey_waits_for_the_first() {
     let world = World::new(None);

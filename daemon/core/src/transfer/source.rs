@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-/// A file that is read from start to end. One version of it: a change meanwhile is a fault.
+/// A file that is read from start to end. One version of it: a change of its bytes meanwhile is a fault.
 #[derive(Debug)]
 pub struct Source {
     file: File,
@@ -139,11 +139,11 @@ impl Source {
         Ok(value)
     }
 
-    /// After the last byte: it must still be the version it was.
+    /// After the last byte: it must still be the version it was, whether or not its name is another file's by now.
     fn check_end(&mut self) -> Result<(), Fault> {
         if self.next() >= self.facts.size && !self.checked {
             let now = rustix::fs::fstat(&self.file).during("look at an open file")?;
-            if Facts::of(&now) != self.facts {
+            if !self.facts.has_same_bytes(&Facts::of(&now)) {
                 return Err(changed());
             }
             self.checked = true;

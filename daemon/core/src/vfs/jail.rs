@@ -124,6 +124,7 @@ pub(crate) struct Facts {
     pub(crate) mtime: i64,
     pub(crate) etag: Etag,
     links: u64,
+    mtime_nsec: u64,
 }
 
 impl Facts {
@@ -143,7 +144,21 @@ impl Facts {
         }
         let mut etag = [0; 16];
         etag.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        Self { kind, size, mtime: stat.st_mtime, etag: Etag(etag), links: stat.st_nlink }
+        Self {
+            kind,
+            size,
+            mtime: stat.st_mtime,
+            etag: Etag(etag),
+            links: stat.st_nlink,
+            mtime_nsec: stat.st_mtime_nsec,
+        }
+    }
+
+    /// Whether an open file, seen as `self` before, still has the bytes it had. To lose its name to another file, or altogether, is a new etag
+    /// but no change of its bytes.
+    pub(crate) fn has_same_bytes(&self, now: &Self) -> bool {
+        let unwritten = (self.size, self.mtime, self.mtime_nsec) == (now.size, now.mtime, now.mtime_nsec);
+        unwritten && (self.etag == now.etag || now.links == 0)
     }
 
     pub(crate) fn of_file(file: &File) -> Result<Self, Fault> {
@@ -186,7 +201,8 @@ fn denied(error: Errno, path: &VirtualPath, what: &'static str) -> Fault {
         Errno::NAMETOOLONG => {
             (Code::NameRefused, format!("{shown}: the name is too long for the server's disk"))
         }
-        Errno::LOOP | Errno::XDEV => (
+        // A socket, or a device without a driver, cannot even be opened to look at.
+        Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => (
             Code::NameRefused,
             format!("{shown} leads over something that is neither a file nor a directory"),
         ),

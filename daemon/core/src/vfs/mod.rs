@@ -12,7 +12,7 @@ mod jail;
 mod listing;
 pub(crate) mod parts;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use listing::Lister;
 

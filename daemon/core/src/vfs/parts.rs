@@ -60,8 +60,7 @@ impl Home {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         for name in self.part_names()? {
             let keep = match name.rsplit_once('.') {
-                Some((id, "part")) => self.sidecar(id).is_some() && self.is_fresh(&name, now),
-                Some((id, "cv")) => self.sidecar(id).is_some() && self.is_fresh(&format!("{id}.part"), now),
+                Some((id, "part" | "cv")) => self.sidecar(id).is_some() && self.is_fresh(id, now),
                 _ => false,
             };
             if !keep {
@@ -71,9 +70,11 @@ impl Home {
         Ok(())
     }
 
-    fn is_fresh(&self, name: &str, now: Duration) -> bool {
-        let facts = jail::look(&self.parts, name).ok().flatten();
-        facts.is_some_and(|facts| facts.kind == Kind::File && facts.age(now) <= KEPT)
+    /// There is a part, and its sidecar was written to lately. The part's own time is the client's from just before it is put in place.
+    fn is_fresh(&self, id: &str, now: Duration) -> bool {
+        let look = |end: &str| jail::look(&self.parts, &format!("{id}.{end}")).ok().flatten();
+        look("part").is_some_and(|part| part.kind == Kind::File)
+            && look("cv").is_some_and(|cv| cv.age(now) <= KEPT)
     }
 
     /// The head of a sidecar, if it is sound and of that name.

@@ -1,0 +1,119 @@
+//! A client that says exactly what it is told to: the protocol by hand, over the client's own connection.
+
+use ftp_cli::connect::{Connection, Server};
+use ftp_cli::interrupt::Interrupt;
+use ftp_cli::trust::Trust;
+use ftp_proto::Frame;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The connection.
+pub struct Wire {
+    connection: Connection,
+    last: u64,
+}
+
+/// A framed message.
+#[must_use]
+pub fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = u32::try_from(payload.len()).expect("short").to_be_bytes().to_vec();
+    bytes.push(kind);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+impl Wire {
+    /// Connects and takes the greeting.
+    ///
+    /// # Errors
+    /// The connection cannot be made or is closed at once.
+    pub fn open(port: u16, ca: &Path) -> Result<Self, String> {
+        let trust = Trust::Ca(ca.to_owned());
+        let server = Server { host: "127.0.0.1".into(), port, trust, timeout: PATIENCE };
+        let connection = Connection::open(&server, &Interrupt::default(), &mut |_| Ok(false));
+        let mut wire = Self { connection: connection.map_err(|failure| failure.to_string())?, last: 0 };
+        let hello = wire.message()?;
+        if hello["hello"]["protocol"] == 1 { Ok(wire) } else { Err(format!("no greeting: {hello}")) }
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.connection.send(bytes).map_err(|failure| failure.to_string())
+    }
+
+    /// The next message; chunks are passed over.
+    ///
+    /// # Errors
+    /// The connection ended, or nothing came for a minute.
+    pub fn message(&mut self) -> Result<Value, String> {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            match self.connection.frame().map_err(|failure| failure.to_string())? {
+                Some(Frame::Message(text)) => {
+                    return serde_json::from_slice(&text).map_err(|error| error.to_string());
+                }
+                Some(Frame::Chunk(chunk)) => self.connection.recycle(chunk.into_buffer()),
+                None => {}
+            }
+        }
+        Err("nothing came".into())
+    }
+
+    /// Sends a request without waiting; `members` has everything but the id.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    ///
+    /// # Panics
+    /// `members` is no object.
+    pub fn send(&mut self, mut members: Value) -> Result<u64, String> {
+        self.last += 1;
+        members.as_object_mut().expect("an object").insert("id".into(), self.last.into());
+        self.raw(&frame(1, members.to_string().as_bytes()))?;
+        Ok(self.last)
+    }
+
+    /// Sends a request and waits for its last answer.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn ask(&mut self, members: Value) -> Result<Value, String> {
+        let id = self.send(members)?;
+        loop {
+            let answer = self.message()?;
+            if answer["re"] == id && (answer.get("ok").is_some() || answer.get("error").is_some()) {
+                return Ok(answer);
+            }
+            if answer["re"] == 0 {
+                return Err(answer.to_string());
+            }
+        }
+    }
+
+    /// Logs in with the password that the site gave the user.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn login(&mut self, user: &str, password: &str) -> Result<Value, String> {
+        self.ask(json!({"op": "login", "user": user, "password": password}))
+    }
+
+    /// Waits until the daemon closes; says what it said last.
+    #[must_use]
+    pub fn until_closed(&mut self) -> String {
+        let mut last = String::new();
+        loop {
+            match self.message() {
+                Ok(message) => last = message.to_string(),
+                Err(end) => return format!("{last} {end}"),
+            }
+        }
+    }
+}

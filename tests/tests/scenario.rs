@@ -1,0 +1,165 @@
+//! The user's own scenario at a terminal, read from the screen.
+
+use ftp_tests::binaries::binary;
+use ftp_tests::sample;
+use ftp_tests::screen::Screen;
+use ftp_tests::site::Site;
+use std::process::Command;
+
+fn cli(site: &Site, port: u16) -> Command {
+    let mut command = Command::new(binary("ftp-cli"));
+    command.current_dir(site.work()).env("HOME", site.path("home"));
+    command.args(["-s", "127.0.0.1", "-P", &port.to_string(), "--config"]).arg(site.path("cli.ron"));
+    command
+}
+
+#[test]
+fn a_person_creates_users_logs_in_and_moves_a_pdf() {
+    let site = Site::new();
+    std::fs::write(site.path("cli.ron"), "(download: \"down/{user}\", upload: \"upload/{user}\")")
+        .expect("written");
+    std::fs::create_dir_all(site.path("work/upload/test")).expect("made");
+    let pdf = site.path("work/upload/test/report.pdf");
+    sample::file(&pdf, 1, 3_000_000);
+    let md5 = Command::new("md5sum").arg(&pdf).output().expect("coreutils");
+    let md5 = String::from_utf8_lossy(&md5.stdout)[..32].to_owned();
+
+    // The administrator, who types the password at a terminal of their own.
+    let mut admin = Command::new(binary("ftp-admin"));
+    admin.arg("-c").arg(site.config()).args(["create", "test", "--quota", "10M"]);
+    let mut screen = Screen::start(&admin);
+    screen.wait("assword");
+    screen.keys("123\n");
+    screen.wait("12 characters");
+    drop(screen);
+    admin.arg("--weak");
+    let mut screen = Screen::start(&admin);
+    screen.wait("assword");
+    screen.keys("123\n");
+    screen.wait("gain");
+    screen.keys("123\n");
+    screen.wait("Created test");
+    let (code, text) = screen.end();
+    assert!(code == 0 && !text.contains("123\r"), "a password is not shown: {text}");
+    site.user("other", "none");
+    let daemon = site.start();
+    let fingerprint = site.admin(&["fingerprint"], "").expect(0).out.trim().to_owned();
+
+    let mut screen = Screen::start(&cli(&site, daemon.port));
+    screen.wait("new to you");
+    screen.wait(&fingerprint);
+    screen.type_and_wait("perhaps", "Please type yes");
+    screen.wait("fingerprint): ");
+    screen.type_and_wait("yes", "login: ");
+    screen.type_and_wait("q", "login: ");
+    screen.type_and_wait("test", "password: ");
+    screen.type_and_wait("q", "login: ");
+    screen.type_and_wait("test", "password: ");
+    screen.type_and_wait("wrong", "not");
+    screen.type_and_wait("test", "password: ");
+    let login = screen.type_and_wait("123", "test@127.0.0.1:/> ");
+    assert!(
+        login.contains("Welcome, test.") && login.contains("of 10.0 MiB used") && !login.contains("123"),
+        "{login}"
+    );
+
+    let help = screen.type_and_wait("help", ":/> ");
+    for command in
+        ["help", "info", "ls", "pwd", "cd", "get", "put", "md5", "mkdir", "rmdir", "rm", "exit", "q"]
+    {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command} in {help}");
+    }
+    let info = screen.type_and_wait("info", ":/> ");
+    for part in ["TLSv1.3", "X25519MLKEM768", fingerprint.as_str(), "10.0 MiB", "test"] {
+        assert!(info.contains(part), "{part} in {info}");
+    }
+    assert!(screen.type_and_wait("pwd", ":/> ").contains("\n/\r"));
+    screen.type_and_wait("mkdir docs", ":/> ");
+    screen.type_and_wait("cd docs", ":/docs> ");
+    assert!(screen.type_and_wait("pwd", ":/docs> ").contains("\n/docs\r"));
+    let put = screen.type_and_wait("put report.pdf md5", ":/docs> ");
+    assert!(put.contains("100%") && put.contains("verified") && put.contains(&md5), "{put}");
+    let ls = screen.type_and_wait("ls", ":/docs> ");
+    assert!(ls.contains("report.pdf") && ls.contains("2.8 MiB") && ls.contains("1 file"), "{ls}");
+    let get = screen.type_and_wait("get report.pdf", ":/docs> ");
+    assert!(get.contains("[=") && get.contains("verified") && !get.contains(&md5), "{get}");
+    assert_eq!(sample::hash(&site.path("work/down/test/report.pdf")), sample::hash(&pdf));
+    let again = screen.type_and_wait("get report.pdf md5", ":/docs> ");
+    assert!(again.contains("identical") && again.contains(&md5), "{again}");
+    let again = screen.type_and_wait("put report.pdf", ":/docs> ");
+    assert!(again.contains("identical"), "{again}");
+    assert!(screen.type_and_wait("md5 report.pdf", ":/docs> ").contains(&md5));
+    // Another file of that name is not replaced unasked.
+    sample::file(&pdf, 2, 1000);
+    let asked = screen.type_and_wait("put report.pdf", "(y/N/all/none) ");
+    assert!(asked.contains("differs"), "{asked}");
+    assert!(screen.type_and_wait("n", ":/docs> ").contains("left as it is"));
+    sample::file(&pdf, 3, 9_000_000);
+    screen.type_and_wait("put report.pdf", "(y/N/all/none) ");
+    let full = screen.type_and_wait("y", ":/docs> ");
+    assert!(full.contains("does not fit") && full.contains("Nothing was sent"), "{full}");
+    assert!(screen.type_and_wait("ls", ":/docs> ").contains("2.8 MiB"), "the old file is still there");
+    screen.type_and_wait("cd /", ":/> ");
+    assert!(screen.type_and_wait("rmdir docs", ":/> ").contains("not empty"));
+    assert!(
+        screen.type_and_wait("rm docs/repotr.pdf", ":/> ").contains("report.pdf"),
+        "a slip is understood"
+    );
+    assert!(screen.type_and_wait("rm docs/report.pdf", ":/> ").contains("removed"));
+    screen.type_and_wait("rmdir docs", ":/> ");
+    assert!(screen.type_and_wait("ls", ":/> ").contains("0 files"));
+    assert!(screen.type_and_wait("gte x", ":/> ").contains("did you mean get?"));
+    screen.type_and_wait("q", "login: ");
+    screen.type_and_wait("other", "password: ");
+    screen.type_and_wait("password of other", "other@127.0.0.1:/> ");
+    assert!(screen.type_and_wait("info", ":/> ").contains("no quota"));
+    screen.keys("exit\n");
+    let (code, text) = screen.end();
+    assert_eq!(code, 0, "{text}");
+
+    // exit works at the login prompt and at the password prompt too, and the server is known now.
+    for keys in ["exit\n", "test\nexit\n", "\x04"] {
+        let mut screen = Screen::start(&cli(&site, daemon.port));
+        screen.wait("login: ");
+        for line in keys.split_inclusive('\n') {
+            screen.keys(line);
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        let (code, text) = screen.end();
+        assert!(code == 0 && !text.contains("new to you"), "{text}");
+    }
+    let log = std::fs::read_to_string(site.path("var/log/operate.log")).expect("a log");
+    for op in ["op=mkdir", "op=put", "op=get", "op=rmdir", "op=rm"] {
+        assert!(log.contains(op), "{op} in {log}");
+    }
+}
+
+#[test]
+fn ctrl_c_stops_a_transfer_and_keeps_the_session_and_the_part() {
+    let site = Site::new();
+    std::fs::write(site.path("cli.ron"), "()").expect("written");
+    site.user("alice", "none");
+    let daemon = site.start();
+    let big = site.home_of("alice").join("big.bin");
+    site.script(daemon.port, "alice", "pwd").expect(0);
+    sample::file(&big, 4, 600 << 20);
+    let mut command = site.cli(daemon.port, "alice");
+    command.arg("--config").arg(site.path("cli.ron"));
+    let mut screen = Screen::start(&command);
+    screen.wait(":/> ");
+    screen.keys("get big.bin\n");
+    screen.wait("1%");
+    screen.keys("\x03");
+    let stopped = screen.wait(":/> ");
+    assert!(stopped.contains("stopped") && stopped.contains("goes on from there"), "{stopped}");
+    let part = site.path("work/big.bin.part");
+    let had = std::fs::metadata(&part).expect("kept").len();
+    assert!(had > 0 && !site.path("work/big.bin").exists());
+    assert!(screen.type_and_wait("pwd", ":/> ").contains("\n/\r"));
+    let resumed = screen.type_and_wait("get big.bin", ":/> ");
+    assert!(resumed.contains("resuming at") && resumed.contains("verified"), "{resumed}");
+    screen.keys("exit\n");
+    assert_eq!(screen.end().0, 0);
+    assert_eq!(sample::hash(&site.path("work/big.bin")), sample::hash(&big));
+    assert!(!part.exists() && !site.path("work/big.bin.part.cv").exists());
+}
