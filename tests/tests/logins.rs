@@ -1,0 +1,112 @@
+//! Logins: what is refused reads and takes the same, guessing is slowed down, and a storm of them holds nobody up.
+
+use ftp_tests::site::{Site, eventually};
+use ftp_tests::wire::Wire;
+use serde_json::json;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// The deadline of a login.
+const LOGIN: Duration = Duration::from_secs(15);
+
+#[test]
+fn a_wrong_password_and_an_unknown_user_read_and_take_the_same() {
+    // Each refusal comes over a fresh daemon, so that none is slowed down.
+    let site = Site::new();
+    site.user("alice", "1M");
+    let ca = site.path("certs/ca.pem");
+    let mut seen: Vec<(String, Vec<Duration>)> = Vec::new();
+    for (user, password) in [("alice", "wrong"), ("nobody", "wrong"), ("no such name at all!", "x")] {
+        let mut times = Vec::new();
+        let mut text = String::new();
+        for _ in 0..3 {
+            let daemon = site.start();
+            let mut wire = Wire::open(daemon.port, &ca).expect("open");
+            let start = Instant::now();
+            let answer = wire.login(user, password).expect("an answer");
+            times.push(start.elapsed());
+            text = answer["error"].to_string();
+            assert_eq!(answer["error"]["code"], "login_refused");
+        }
+        seen.push((text, times));
+    }
+    let least: Vec<_> = seen.iter().map(|(_, times)| *times.iter().min().expect("three")).collect();
+    for (text, _) in &seen {
+        assert_eq!(text, &seen[0].0, "they read the same");
+    }
+    // Answers come on a grid of 250 ms, so that what is left is noise; without the check of a password there would be none to wait for.
+    let (shortest, longest) = (least.iter().min().expect("some"), least.iter().max().expect("some"));
+    assert!(*longest - *shortest < Duration::from_millis(150), "{least:?}");
+}
+
+#[test]
+fn five_wrong_ones_slow_the_source_down() {
+    let site = Site::new();
+    site.user("alice", "1M");
+    let daemon = site.start();
+    let ca = site.path("certs/ca.pem");
+    for _ in 0..5 {
+        let mut wire = Wire::open(daemon.port, &ca).expect("open");
+        let _refused = wire.login("alice", "wrong").expect("an answer");
+    }
+    let mut wire = Wire::open(daemon.port, &ca).expect("open");
+    let answer = wire.login("alice", "password of alice").expect("an answer");
+    assert_eq!(answer["error"]["code"], "busy", "{answer}");
+    assert!(answer["error"]["retry_seconds"].as_u64().is_some_and(|seconds| seconds >= 5), "{answer}");
+    let log = std::fs::read_to_string(site.path("var/log/login.log")).expect("a log");
+    assert!(log.matches("user=alice").count() >= 5 && log.contains("127.0.0.1"), "{log}");
+}
+
+#[test]
+fn two_hundred_logins_at_once_are_all_answered_and_hold_nobody_up() {
+    let site = Site::new();
+    site.user("alice", "1G");
+    site.user("bob", "1G");
+    let daemon = site.start();
+    let ca = site.path("certs/ca.pem");
+    ftp_tests::sample::file(&site.path("work/big.bin"), 1, 1 << 30);
+    let mut pinger = Wire::open(daemon.port, &ca).expect("open");
+    pinger.login("bob", "password of bob").expect("an answer");
+    let mut transfer = site.cli(daemon.port, "alice");
+    transfer
+        .args(["-c", "put big.bin"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut transfer = transfer.spawn().expect("it starts");
+    eventually("the transfer runs", || {
+        std::fs::read_dir(site.path("var/users/alice/parts")).is_ok_and(|parts| parts.count() > 0)
+    });
+    let outcomes = Mutex::new(Vec::new());
+    let mut pings = Vec::new();
+    std::thread::scope(|scope| {
+        for _ in 0..200 {
+            scope.spawn(|| {
+                let mut wire = Wire::open(daemon.port, &ca).expect("open");
+                let start = Instant::now();
+                let answer = wire.login("bob", "password of bob").expect("an answer within the deadline");
+                let code = answer["error"]["code"].as_str().unwrap_or("ok").to_owned();
+                outcomes.lock().expect("whole").push((code, start.elapsed()));
+            });
+        }
+        while outcomes.lock().expect("whole").len() < 200 {
+            let start = Instant::now();
+            pinger.ask(json!({"op": "ping"})).expect("an answer");
+            pings.push(start.elapsed());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let outcomes = outcomes.into_inner().expect("whole");
+    let count = |code: &str| outcomes.iter().filter(|(seen, _)| seen == code).count();
+    println!(
+        "logins: {} ok, {} busy; {} pings, the longest {:?}",
+        count("ok"),
+        count("busy"),
+        pings.len(),
+        pings.iter().max()
+    );
+    assert_eq!(count("ok") + count("busy"), 200, "{outcomes:?}");
+    assert!(count("ok") > 0 && count("busy") > 0);
+    // The grid and the network come on top of the deadline.
+    assert!(outcomes.iter().all(|(_, took)| *took < LOGIN + Duration::from_secs(3)), "{outcomes:?}");
+    assert_eq!(transfer.wait().expect("ours").code(), Some(0), "the transfer ended well meanwhile");
+}
