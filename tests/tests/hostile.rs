@@ -73,7 +73,7 @@ fn a_thousand_malformed_things_leave_the_daemon_serving() {
     let mut attack = Attack { port: daemon.port, ca: &ca, token, keeper, count: 0 };
 
     // Frames.
-    for round in 0..150 {
+    for round in 0..480 {
         let seed = 10_000 + round;
         let len = usize::try_from(1 + sample::number(seed, 300)).expect("short");
         let noise = sample::bytes(seed, len);
