@@ -94,6 +94,7 @@ impl Tree {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "bytes of a test pattern")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -198,9 +198,13 @@ impl Pump {
                 Ok(Step::Blocked | Step::Ready) => return Ok(()),
                 Err(fault) => {
                     self.closed = true;
-                    // The record layer must not see the same bytes again; what it still has is the alert that says why.
+                    // What the record layer still has is the alert that says why. It must not be asked for more than that: it would look for the
+                    // messages behind the bad one, and panics when it does not find them.
                     self.incoming.discard(self.incoming.filled().len());
-                    while let Ok(Step::More) = self.step(&mut |_| 0, Write::Nothing) {}
+                    while self.common().wants_write()
+                        && matches!(self.step(&mut |_| 0, Write::Nothing), Ok(Step::More))
+                    {
+                    }
                     return Err(fault);
                 }
             }
@@ -298,10 +302,7 @@ impl Pump {
     /// What was agreed on, when the handshake is done.
     #[must_use]
     pub fn facts(&self) -> Option<Facts> {
-        let common: &rustls::CommonState = match &self.side {
-            Side::Server(connection) => connection,
-            Side::Client(connection) => connection,
-        };
+        let common = self.common();
         let version = common.protocol_version()?;
         let suite = common.negotiated_cipher_suite()?.suite();
         let group = common.negotiated_key_exchange_group()?.name();
@@ -310,6 +311,14 @@ impl Pump {
             other => format!("{other:?}"),
         };
         Some(Facts { version, suite: format!("{suite:?}"), group: format!("{group:?}") })
+    }
+
+    /// What the record layers of both ends have in common.
+    fn common(&self) -> &rustls::CommonState {
+        match &self.side {
+            Side::Server(connection) => connection,
+            Side::Client(connection) => connection,
+        }
     }
 
     /// The application protocol that was agreed on.

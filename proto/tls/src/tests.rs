@@ -245,3 +245,15 @@ fn an_idle_connection_holds_no_buffers() {
     assert_eq!(format!("{:?}", server.flow.outgoing), format!("{:?}", Buffer::default()));
     assert_eq!(send(&mut client, &mut server, b"again", 5000, usize::MAX), b"again");
 }
+
+#[test]
+fn a_client_tells_a_server_that_it_does_not_trust() {
+    let (ours, other) = (pki(), pki());
+    let mut client = client(&other, &[b"test/1"]);
+    let mut server = Pump::server(Arc::clone(&ours.server)).expect("good");
+    let fault = shake(&mut client, &mut server).expect_err("another authority");
+    assert!(matches!(fault, TlsFault::Tls(rustls::Error::InvalidCertificate(_))), "{fault}");
+    carry(&mut client, &mut server, usize::MAX);
+    let told = server.advance(&mut |_| 0).expect_err("an alert");
+    assert!(matches!(told, TlsFault::Tls(rustls::Error::AlertReceived(_))), "{told}");
+}
