@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_root_is_the_ordinary_hash_at_every_edge() {
-        let file: Vec<u8> = (0..17 * CHUNK + 3).map(|i| (i % 251) as u8).collect();
+        let file: Vec<u8> = (0..17 * CHUNK + 3).map(|i| u8::try_from(i % 251).expect("small")).collect();
         for chunks in 0..=17 {
             for edge in [-1025, -1024, -1, 0, 1, 1023, 1024, 1025] {
                 let Some(len) = (chunks * CHUNK).checked_add_signed(edge).filter(|len| *len <= file.len())
@@ -161,7 +161,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_file_has_its_ordinary_hash(len in 0..6 * CHUNK, seed: u8) {
-            let file: Vec<u8> = (0..len).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect();
+            let file: Vec<u8> = (0..len).map(|i| u8::try_from(i % 256).expect("small").wrapping_mul(31).wrapping_add(seed)).collect();
             prop_assert_eq!(root_by_chunks(&file).0, *blake3::hash(&file).as_bytes());
         }
     }

@@ -19,6 +19,8 @@ struct Shared {
     down: AtomicU64,
     cut_at: AtomicU64,
     hold_at: AtomicU64,
+    /// Connections of an earlier generation pass nothing on.
+    generation: AtomicU64,
 }
 
 impl Shared {
@@ -42,6 +44,7 @@ impl Proxy {
             down: AtomicU64::new(0),
             cut_at: AtomicU64::new(u64::MAX),
             hold_at: AtomicU64::new(u64::MAX),
+            generation: AtomicU64::new(0),
         });
         let accepted = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -68,6 +71,11 @@ impl Proxy {
         self.shared.down.store(0, Ordering::SeqCst);
     }
 
+    /// Cuts all connections of now, with all that is still in them.
+    pub fn cut(&self) {
+        self.shared.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Bytes in both directions.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -79,14 +87,22 @@ fn pass(from: &TcpStream, to: &TcpStream, shared: &Arc<Shared>, count: fn(&Share
     let (mut from, mut to) = (from.try_clone().expect("open"), to.try_clone().expect("open"));
     from.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
     let shared = Arc::clone(shared);
+    let generation = shared.generation.load(Ordering::SeqCst);
     std::thread::spawn(move || {
+        let is_cut = || shared.generation.load(Ordering::SeqCst) != generation;
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(n @ 1..) = from.read(&mut buffer) {
+            if is_cut() {
+                break;
+            }
             count(&shared).fetch_add(n as u64, Ordering::SeqCst);
-            while shared.total() > shared.hold_at.load(Ordering::SeqCst) {
+            while shared.total() > shared.hold_at.load(Ordering::SeqCst) && !is_cut() {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            if shared.total() > shared.cut_at.load(Ordering::SeqCst) || to.write_all(&buffer[..n]).is_err() {
+            if is_cut()
+                || shared.total() > shared.cut_at.load(Ordering::SeqCst)
+                || to.write_all(&buffer[..n]).is_err()
+            {
                 break;
             }
         }

@@ -29,7 +29,7 @@ struct Scene {
 impl Scene {
     fn new(way: Way) -> Self {
         let site = Site::new();
-        site.user("alice", "200M");
+        site.user("alice", "none");
         let daemon = site.start();
         let proxy = Proxy::new(daemon.port);
         site.script(daemon.port, "alice", "pwd").expect(0);
@@ -113,7 +113,7 @@ fn kill_the_client(way: Way, base: u64) {
         eventually("the transfer reaches the point", || scene.proxy.total() >= at);
         client.kill().expect("it runs");
         client.wait().expect("ours");
-        scene.proxy.restart(0, u64::MAX);
+        scene.proxy.cut();
         scene.finish(at);
     }
 }
@@ -128,7 +128,7 @@ fn kill_the_daemon(way: Way, base: u64) {
         eventually("the transfer reaches the point", || scene.proxy.total() >= at);
         scene.daemon.signal(rustix::process::Signal::KILL);
         scene.daemon.wait();
-        scene.proxy.restart(0, u64::MAX);
+        scene.proxy.cut();
         assert_eq!(client.wait().expect("ours").code(), Some(3));
         scene.daemon = scene.site.start();
         scene.proxy.lead_to(scene.daemon.port);

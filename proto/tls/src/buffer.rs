@@ -25,6 +25,11 @@ impl Buffer {
         self.start == self.end
     }
 
+    /// There is no space at the back.
+    pub(crate) fn is_full(&self) -> bool {
+        self.end == self.bytes.len()
+    }
+
     /// The space at the back of a buffer of `size` bytes: at least `least`, unless it is that full.
     pub(crate) fn room(&mut self, size: usize, least: usize) -> &mut [u8] {
         if self.bytes.len() < size {

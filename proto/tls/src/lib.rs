@@ -28,14 +28,17 @@ use std::sync::Arc;
 
 /// The most plaintext that one call encrypts, in bytes; and the ciphertext beyond which none is encrypted.
 pub const ENCRYPT: usize = 64 * 1024;
-/// Bytes of ciphertext that are read at once.
+/// Bytes of ciphertext that are read at once while much comes.
 const READ: usize = 128 * 1024;
+/// The same at first, and again after [`Pump::shrink`]: most connections only ever say a few words.
+const READ_AT_FIRST: usize = 2 * RECORD;
 /// Room that is always there for one more record.
 const RECORD: usize = 5 + 16 * 1024 + 256;
 /// A record's header, inner type and tag, generously.
 const OVERHEAD: usize = 64;
 
-const _: () = assert!(READ >= 2 * RECORD, "a part of a record never keeps a whole one out");
+const _: () = assert!(READ_AT_FIRST >= 2 * RECORD, "a part of a record never keeps a whole one out");
+const _: () = assert!(READ >= READ_AT_FIRST, "it grows");
 
 /// The one provider of cryptography that everything here uses.
 #[must_use]
@@ -56,6 +59,8 @@ pub struct Pump {
     /// What the first bytes of a client have to pass.
     gate: Option<Gate>,
     incoming: Buffer,
+    /// How large `incoming` is made.
+    read: usize,
     flow: Flow,
     handshaking: bool,
     closed: bool,
@@ -144,6 +149,7 @@ impl Pump {
             side,
             gate,
             incoming: Buffer::default(),
+            read: READ_AT_FIRST,
             flow: Flow::default(),
             handshaking: true,
             closed: false,
@@ -152,12 +158,15 @@ impl Pump {
 
     /// Where the next bytes from the socket go. Empty while plaintext is held: do not read the socket now.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.flow.held.is_empty() { self.incoming.room(READ, RECORD) } else { &mut [] }
+        if self.flow.held.is_empty() { self.incoming.room(self.read, RECORD) } else { &mut [] }
     }
 
     /// `n` bytes were put into [`Pump::room`].
     pub fn filled(&mut self, n: usize) {
         self.incoming.filled_by(n);
+        if self.incoming.is_full() {
+            self.read = READ;
+        }
     }
 
     /// Goes on with what has come in: the handshake, then plaintext to `take`, which says how many bytes it took. When it takes fewer than it was
@@ -333,6 +342,7 @@ impl Pump {
     /// Lets go of buffers that hold nothing: the connection is going to be idle.
     pub fn shrink(&mut self) {
         self.incoming.shrink();
+        self.read = READ_AT_FIRST;
         self.flow.outgoing.shrink();
         self.flow.held.shrink();
     }

@@ -173,20 +173,17 @@ impl Sink {
     }
 
     fn write(&mut self, chunks: &[Chunk]) -> Result<(), Fault> {
-        let values_at = self.value_at();
-        let mut values = Vec::with_capacity(chunks.len() * VALUE);
-        let result = chunks.iter().try_for_each(|chunk| {
+        for chunk in chunks {
             let value = check(self.put.size, self.offset(), chunk)?;
             self.part.write_all_at(chunk.data(), self.offset()).during("write to a part")?;
+            // One by one: whatever ends the daemon costs one chunk at most.
+            self.cv.write_all_at(&value.0, self.value_at()).during("write to a sidecar")?;
             self.tree.push(value);
-            values.extend_from_slice(&value.0);
             if let Some(md5) = &mut self.md5 {
                 md5.update(chunk.data());
             }
-            Ok(())
-        });
-        let noted = self.cv.write_all_at(&values, values_at).during("write to a sidecar");
-        result.and(noted)
+        }
+        Ok(())
     }
 
     /// Compares the hashes, makes the part durable and puts it in place.

@@ -1,3 +1,4 @@
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests race, wait and make sockets")]
 mod resume;
 mod sinks;
 mod sources;

@@ -1,3 +1,4 @@
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests race, wait and make sockets")]
 use super::*;
 use crate::transfer::part_id;
 use ftp_proto::limits::{MESSAGE, PAGE_ENTRIES};

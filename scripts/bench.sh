@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Measures transfers, logins and idle sessions, beside iperf3 in the same run, and prints ratios. Not a test: the figures are the machine's.
+#
+#   scripts/bench.sh [FOLDER]     where the files go; a RAM disk (/dev/shm) without it, so that the disk is not what is measured
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+for tool in iperf3 awk; do
+    command -v $tool >/dev/null || { echo "bench: install $tool (Debian: apt install $tool)" >&2; exit 1; }
+done
+cargo build --quiet --release --locked --bins --package ftp-daemon --package ftp-cli
+cargo build --quiet --release --locked --examples --package ftp-tests
+bin=${CARGO_TARGET_DIR:-$PWD/target}/release
+config=$PWD/etc/ftp-daemon.ron
+folder=$(mktemp -d "${1:-/dev/shm}/ftp-bench.XXXXXX")
+daemon=
+finish() {
+    [ -z "$daemon" ] || { kill -TERM "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; }
+    rm -rf -- "$folder"
+}
+trap finish EXIT
+cd "$folder"
+mkdir etc here back
+install -d -m 700 var
+"$bin/ftp-admin" cert --out certs --name localhost --ip 127.0.0.1 >/dev/null 2>&1
+sed -e 's/127\.0\.0\.1:9999/127.0.0.1:0/' "$config" >etc/ftp-daemon.ron
+echo 'a password for the bench' >password
+"$bin/ftp-admin" -c etc/ftp-daemon.ron create bench --password-file password >/dev/null
+"$bin/ftp-daemon" -c etc/ftp-daemon.ron 2>daemon.log &
+daemon=$!
+for _ in $(seq 100); do
+    port=$(sed -n 's/^listening on 127\.0\.0\.1://p' daemon.log)
+    [ -z "$port" ] || break
+    sleep 0.1
+done
+cli() {
+    "$bin/ftp-cli" -q -s 127.0.0.1 -P "$port" -u bench --ca certs/ca.pem --password-file password "$@"
+}
+# Seconds that the last transfer of operate.log took, from its first byte to its answer, and its rate in MB/s.
+last_rate() {
+    tail -1 var/log/operate.log | tr ' ' '\n' | awk -F= '$1 == "rate" { printf "%.0f", $2 / 1e6 }'
+}
+wire() {
+    iperf3 -s -1 -p 15201 >/dev/null 2>&1 &
+    local server=$!
+    sleep 0.3
+    iperf3 -c 127.0.0.1 -p 15201 -P 1 -t 3 -J | awk '/"sum_received"/ { found = 1 } found && /"bits_per_second"/ { gsub(/[^0-9.e+]/, "", $2); printf "%.0f", $2 / 8e6; exit }'
+    wait $server
+}
+ratio() {
+    awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'
+}
+
+head -c $((2 << 30)) /dev/urandom >here/two.bin
+echo "round  iperf3 MB/s  up MB/s (ratio)  down MB/s (ratio)"
+for round in 1 2 3; do
+    plain=$(wire)
+    cli -c 'put here/two.bin'
+    up=$(last_rate)
+    cli -c 'get -o back two.bin'
+    down=$(last_rate)
+    cmp here/two.bin back/two.bin
+    cli -c 'rm two.bin'
+    rm back/two.bin
+    echo "$round      $plain         $up ($(ratio "$up" "$plain"))       $down ($(ratio "$down" "$plain"))"
+done
+
+head -c $((1 << 30)) here/two.bin >here/one.bin
+echo
+echo "a transfer of 1 GiB alone, then with 200 logins at once"
+"$bin/examples/login_storm" "$port" certs/ca.pem bench password 0 4 &
+pings=$!
+sleep 1
+cli -c 'put here/one.bin'
+alone=$(last_rate)
+wait $pings
+cli -c 'rm one.bin'
+"$bin/examples/login_storm" "$port" certs/ca.pem bench password 200 4 &
+storm=$!
+sleep 0.7
+cli -c 'put here/one.bin'
+during=$(last_rate)
+wait $storm
+echo "alone $alone MB/s, during the storm $during MB/s, ratio $(ratio "$during" "$alone")"
+
+echo
+"$bin/examples/idle_sessions" "$port" certs/ca.pem bench password 1000 "$daemon"
