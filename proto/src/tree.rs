@@ -94,7 +94,6 @@ impl Tree {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, reason = "bytes of a test pattern")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

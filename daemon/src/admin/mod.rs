@@ -1,6 +1,6 @@
 //! `ftp-admin`: accounts, certificates, and whether the set-up is sound.
 //!
-//! Each verb is a module with what it takes and what it does; all of them work on a [`Console`], so that tests can sit in front of them. Results go
+//! Each verb is a module with what it takes and what it does; all of them work on a `Console`, so that tests can sit in front of them. Results go
 //! to stdout, questions and errors to stderr. Not here: how accounts are stored (`ftp_core::account`) and how certificates are made.
 
 mod cert;
