@@ -1,7 +1,7 @@
 //! The progress bar. The only user of pbr.
 //!
 //! pbr draws the bar and finds its width; the text before it is ours, because pbr's own rate counts what an earlier attempt had brought, and its time
-//! left is in whole minutes. What pbr writes goes through [`Line`], which cannot fail: pbr panics when a write does.
+//! left is in whole minutes. What pbr writes goes through `Line`, which cannot fail: pbr panics when a write does.
 
 use crate::console::Console;
 use crate::show;

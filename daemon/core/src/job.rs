@@ -104,14 +104,14 @@ pub enum Job {
         /// Which.
         ids: Vec<Etag>,
     },
-    /// Open a file for a download and, at offset 0, read the first batch. See [`Source::open`].
+    /// Open a file for a download and, at offset 0, read the first batch. See `Source::open`.
     OpenGet {
         /// Whose home.
         home: Arc<Home>,
         /// What is asked.
         get: Get,
     },
-    /// Open a file to hash it: a `sum`. See [`Source::open`].
+    /// Open a file to hash it: a `sum`. See `Source::open`.
     OpenSum {
         /// Whose home.
         home: Arc<Home>,

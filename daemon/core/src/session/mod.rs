@@ -1,4 +1,4 @@
-//! The native protocol's session: one [`Machine`] per connection.
+//! The native protocol's session: one `Machine` per connection.
 //!
 //! ```text
 //!   inbox ──▶ Session ──▶ login │ task ──▶ command · get · put ──▶ effects (outbox, jobs, notes)

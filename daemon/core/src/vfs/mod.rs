@@ -6,7 +6,7 @@
 //! users/<name>/last_login  one line for the administrator
 //! ```
 //!
-//! [`jail`] has the system calls, [`listing`] reads directories. Everything here blocks: only workers call it.
+//! `jail` has the system calls, `listing` reads directories. Everything here blocks: only workers call it.
 
 mod jail;
 mod listing;
