@@ -148,7 +148,7 @@ fn ctrl_c_stops_a_transfer_and_keeps_the_session_and_the_part() {
     let mut screen = Screen::start(&command);
     screen.wait(":/> ");
     screen.keys("get big.bin\n");
-    screen.wait("1%");
+    screen.wait("MiB of 600.0 MiB");
     screen.keys("\x03");
     let stopped = screen.wait(":/> ");
     assert!(stopped.contains("stopped") && stopped.contains("goes on from there"), "{stopped}");
