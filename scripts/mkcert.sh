@@ -6,9 +6,11 @@ set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+target=${CARGO_TARGET_DIR:-$top/target}
+
 find_admin() {
     local candidate
-    for candidate in "$top/target/release/ftp-admin" "$top/target/debug/ftp-admin"; do
+    for candidate in "$target/release/ftp-admin" "$target/debug/ftp-admin"; do
         if [ -x "$candidate" ]; then
             printf '%s\n' "$candidate"
             return
@@ -19,7 +21,7 @@ find_admin() {
     fi
     echo "ftp-admin is not built yet; building it" >&2
     cargo build --quiet --release --manifest-path "$top/Cargo.toml" --package ftp-daemon --bin ftp-admin >&2
-    printf '%s\n' "${CARGO_TARGET_DIR:-$top/target}/release/ftp-admin"
+    printf '%s\n' "$target/release/ftp-admin"
 }
 
 out=(--out "$top/certs")
