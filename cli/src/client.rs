@@ -18,8 +18,8 @@ use zeroize::Zeroize as _;
 
 /// The most entries of one listing.
 const ENTRIES: usize = 1_000_000;
-/// How long a login is asked for again while the daemon is busy.
-const BUSY: Duration = Duration::from_secs(60);
+/// How long a login is asked for again while the daemon is busy; well below the 15 s after which it closes.
+const BUSY: Duration = Duration::from_secs(8);
 /// After so much silence the daemon is asked whether it is there: hashing or syncing a large file takes its time.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long the daemon may take to answer what cannot take long.
@@ -102,7 +102,7 @@ impl Client {
         self.broken || self.connection.is_ended()
     }
 
-    /// Becomes a user; answers `busy` are waited out as the daemon says, up to a minute.
+    /// Becomes a user; answers `busy` are waited out as the daemon says, if that takes a few seconds at most.
     ///
     /// # Errors
     /// [`Cause::Login`] if it is refused.
@@ -122,11 +122,14 @@ impl Client {
         let end = Instant::now() + BUSY;
         loop {
             let result = self.ask::<LoggedIn>(Op::Login(login.clone()));
-            let Err(failure) = &result else { return result };
-            let again = failure.refusal.as_ref().filter(|refusal| refusal.code == Code::Busy);
-            let pause = Duration::from_secs(again.and_then(|refusal| refusal.retry_seconds).unwrap_or(1));
-            if again.is_none() || self.broken || Instant::now() + pause > end {
-                return result;
+            let failure = match result {
+                Err(failure) if failure.code() == Some(Code::Busy) && !self.broken => failure,
+                result => return result,
+            };
+            let seconds = failure.refusal.as_ref().and_then(|refusal| refusal.retry_seconds).unwrap_or(1);
+            let pause = Duration::from_secs(seconds);
+            if Instant::now() + pause > end {
+                return Err(failure.hint(format!("try again in {seconds} s")));
             }
             self.sleep(pause)?;
         }

@@ -119,6 +119,7 @@ impl Console {
                 _ => Said::Line(Secret::new(text)),
             }),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Said::Exit),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::interrupted().fatal()),
             Err(error) => {
                 Err(Failure::usage(format!("there is no terminal to ask for the password on ({error})"))
                     .hint("use --password-file"))

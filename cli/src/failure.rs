@@ -87,11 +87,18 @@ impl Failure {
     pub fn local(path: &Path, what: impl Display, error: &io::Error) -> Self {
         let cause = match error.kind() {
             io::ErrorKind::NotFound => Cause::NotFound,
-            io::ErrorKind::PermissionDenied | io::ErrorKind::AlreadyExists => Cause::NotPermitted,
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::ReadOnlyFilesystem => Cause::NotPermitted,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::Full,
             _ => Cause::Failed,
         };
-        Self::new(cause, format!("{}: cannot {what}: {error}", shown(path)))
+        let failure = Self::new(cause, format!("{}: cannot {what}: {error}", shown(path)));
+        match cause {
+            Cause::Full => failure.hint("make room there; the same command goes on where it stopped"),
+            Cause::NotPermitted => failure.hint("check the permissions, or use another folder (lcd, -o)"),
+            _ => failure,
+        }
     }
 
     /// What the daemon said.

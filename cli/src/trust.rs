@@ -240,7 +240,7 @@ pub(crate) fn failure(fault: &TlsFault) -> Failure {
         TlsFault::Tls(rustls::Error::General(text)) if text.starts_with(OTHER) => untrusted(text.clone()),
         TlsFault::Tls(rustls::Error::InvalidCertificate(error)) => {
             let (what, hint) = match error {
-                CertificateError::UnknownIssuer => (
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                     "the server's certificate is not from the CA that --ca names".to_owned(),
                     "take the ca.pem of this server's administrator",
                 ),

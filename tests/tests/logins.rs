@@ -90,3 +90,21 @@ fn two_hundred_logins_at_once_are_all_answered_and_hold_nobody_up() {
     assert!(outcomes.iter().all(|(_, took)| *took < LOGIN + Duration::from_secs(3)), "{outcomes:?}");
     assert_eq!(transfer.wait().expect("ours").code(), Some(0), "the transfer ended well meanwhile");
 }
+
+#[test]
+fn a_client_that_has_to_wait_is_told_for_how_long() {
+    let site = Site::new();
+    site.user("alice", "1M");
+    let daemon = site.start();
+    let ca = site.path("certs/ca.pem");
+    std::thread::scope(|scope| {
+        for _ in 0..7 {
+            scope.spawn(|| {
+                Wire::open(daemon.port, &ca).expect("open").login("alice", "wrong").expect("an answer")
+            });
+        }
+    });
+    let start = Instant::now();
+    let ran = site.script(daemon.port, "alice", "pwd").expect(1);
+    assert!(ran.err.contains("try again in") && start.elapsed() < Duration::from_secs(12), "{ran:?}");
+}

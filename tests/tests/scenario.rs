@@ -163,3 +163,20 @@ fn ctrl_c_stops_a_transfer_and_keeps_the_session_and_the_part() {
     assert_eq!(sample::hash(&site.path("work/big.bin")), sample::hash(&big));
     assert!(!part.exists() && !site.path("work/big.bin.part.cv").exists());
 }
+
+#[test]
+fn ctrl_c_at_the_password_prompt_leaves_with_130() {
+    let site = Site::new();
+    std::fs::write(site.path("cli.ron"), "()").expect("written");
+    let daemon = site.start();
+    let mut command = cli(&site, daemon.port);
+    command.args(["-u", "alice", "--accept-new"]);
+    for _ in 0..5 {
+        let mut screen = Screen::start(&command);
+        screen.wait("password: ");
+        screen.keys("\x03");
+        let (code, text) = screen.end();
+        assert_eq!(code, 130, "{text}");
+        assert!(!text.contains("password-file"), "{text}");
+    }
+}

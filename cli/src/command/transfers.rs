@@ -295,12 +295,15 @@ fn no_room(failure: Failure, size: u64, shell: &Shell<'_>) -> Failure {
     let quota =
         shell.session.account.quota.map_or_else(String::new, |quota| format!("{} ", show::size(quota)));
     let user = &shell.session.user;
-    let message = format!(
-        "{} does not fit: {} of your {quota}quota is left. Nothing was sent.",
-        show::size(size),
-        show::size(left)
+    let message = if show::size(size) == show::size(left) {
+        format!("{size} bytes do not fit: {left} bytes of your {quota}quota are left. Nothing was sent.")
+    } else {
+        let (size, left) = (show::size(size), show::size(left));
+        format!("{size} does not fit: {left} of your {quota}quota is left. Nothing was sent.")
+    };
+    let hint = format!(
+        "make room with rm (a file that is replaced counts until the new one is whole), or ask for more: ftp-admin setup {user} --quota SIZE"
     );
-    let hint = format!("make room with rm, or ask the administrator: ftp-admin setup {user} --quota SIZE");
     Failure { message, ..failure }.hint(hint)
 }
 
