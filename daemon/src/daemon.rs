@@ -9,6 +9,7 @@ use ftp_core::Limits;
 use ftp_core::account::user_file::Users;
 use ftp_core::machine::Machine;
 use ftp_core::session::{Session, Setup, Shared};
+use ftp_core::vfs::Jail;
 use rustix::fs::FlockOperation;
 use rustix::process::{Resource, Rlimit};
 use sd_notify::NotifyState;
@@ -20,6 +21,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 const USAGE: &str = "\
@@ -207,7 +209,7 @@ impl Server {
         let shared = Shared::new(Setup {
             limits: config.limits.clone(),
             durability: config.durability,
-            users_folder: config.users(),
+            storage: Arc::new(Jail::new(config.users())),
             users,
             software: SOFTWARE.to_owned(),
             now: Instant::now(),

@@ -3,11 +3,10 @@
 use crate::account::password::PasswordHash;
 use crate::fault::Fault;
 use crate::transfer::{Appended, Published, PutFailed, Read, Sink, Source};
-use crate::vfs::{Durability, Home, Lister, Renamed, Survey};
+use crate::vfs::{Durability, Home, Lister, Renamed, Storage, Survey};
 use ftp_proto::message::{Entry, Get, Page, PartEntry, Put, PutEnd, Secret};
-use ftp_proto::{Chunk, Etag, VirtualPath};
+use ftp_proto::{Chunk, Etag, UserName, VirtualPath};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -32,8 +31,10 @@ pub enum Job {
     },
     /// Open a user's home, making it if it is not there, and read it through.
     Survey {
-        /// The folder `users/<name>`.
-        folder: PathBuf,
+        /// Where it is.
+        storage: Arc<dyn Storage>,
+        /// Whose home.
+        user: UserName,
         /// What `ok` has to survive.
         durability: Durability,
     },
@@ -206,8 +207,8 @@ impl Job {
     pub fn run(self) -> Outcome {
         match self {
             Self::Verify { hash, password } => Outcome::Verified(hash.matches(&password)),
-            Self::Survey { folder, durability } => {
-                Outcome::Surveyed(Home::open(&folder, durability).and_then(|home| {
+            Self::Survey { storage, user, durability } => {
+                Outcome::Surveyed(Home::open(&*storage, &user, durability).and_then(|home| {
                     let survey = home.survey()?;
                     Ok((Arc::new(home), survey))
                 }))

@@ -7,12 +7,11 @@ use crate::account::user_file::{User, Users};
 use crate::limits::LOGINS_PER_SOURCE;
 use crate::quota::Ledger;
 use crate::tokens::Tokens;
-use crate::vfs::{Durability, Home, Survey};
+use crate::vfs::{Durability, Home, Storage, Survey};
 use ftp_proto::{Etag, UserName};
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,8 +27,8 @@ pub struct Setup {
     pub limits: Limits,
     /// What an `ok` has to survive.
     pub durability: Durability,
-    /// The folder that holds each user's folder.
-    pub users_folder: PathBuf,
+    /// Where the homes are.
+    pub storage: Arc<dyn Storage>,
     /// The accounts.
     pub users: Users,
     /// Name and version, for the greeting.
@@ -42,7 +41,7 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Shared {
     durability: Durability,
-    users_folder: PathBuf,
+    storage: Arc<dyn Storage>,
     software: String,
     started: Instant,
     limits: RefCell<Limits>,
@@ -59,7 +58,7 @@ impl Shared {
     pub fn new(setup: Setup) -> Rc<Self> {
         Rc::new(Self {
             durability: setup.durability,
-            users_folder: setup.users_folder,
+            storage: setup.storage,
             software: setup.software,
             started: setup.now,
             limits: RefCell::new(setup.limits),
@@ -112,9 +111,9 @@ impl Shared {
         self.durability
     }
 
-    /// The folder of one user.
-    pub fn user_folder(&self, name: &UserName) -> PathBuf {
-        self.users_folder.join(name.as_str())
+    /// Where the homes are.
+    pub fn storage(&self) -> Arc<dyn Storage> {
+        Arc::clone(&self.storage)
     }
 
     /// The account of that name, if there is one.

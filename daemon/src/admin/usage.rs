@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::size::show;
 use crate::config::Config;
 use ftp_proto::UserName;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -73,11 +73,12 @@ fn count_home(home: OwnedFd, usage: &mut Usage) -> Result<(), Errno> {
                 usage.files += 1;
                 usage.bytes = usage.bytes.saturating_add(size);
             }
-            FileType::Directory => {
-                if let Some(below) = found(open(folder, &*name))? {
-                    levels.push((Dir::read_from(&below)?, below));
-                }
-            }
+            FileType::Directory => match open(folder, &*name) {
+                Ok(below) => levels.push((Dir::read_from(&below)?, below)),
+                // It is gone by now, or another file system is mounted there, which no client can reach.
+                Err(Errno::NOENT | Errno::XDEV) => {}
+                Err(error) => return Err(error),
+            },
             _ => {}
         }
         if levels.len() > LEVELS {
@@ -106,7 +107,8 @@ fn next(dir: &mut Dir, folder: &OwnedFd) -> Result<Option<(CString, FileType, u6
 }
 
 fn open(above: &OwnedFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
-    rustix::fs::openat(above, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
+    let flags = DIRECTORY | OFlags::NOFOLLOW;
+    rustix::fs::openat2(above, name, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_XDEV)
 }
 
 /// What a running daemon took away in between is not there.

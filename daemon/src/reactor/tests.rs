@@ -10,7 +10,7 @@ use ftp_core::limits::LOGIN_QUEUE;
 use ftp_core::machine::{Action, ChannelId};
 use ftp_core::registry::{Setup, Shared};
 use ftp_core::session::Session;
-use ftp_core::vfs::Durability;
+use ftp_core::vfs::{Durability, Jail};
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::{ALPN, CHUNK};
 use ftp_proto::message::{Put, PutEnd, Secret};
@@ -235,7 +235,7 @@ impl Sessions {
         let setup = Setup {
             limits,
             durability: Durability::Fast,
-            users_folder,
+            storage: Arc::new(Jail::new(users_folder)),
             users,
             software: "test/0".into(),
             now: started,

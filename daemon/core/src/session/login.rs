@@ -241,7 +241,11 @@ impl Entering {
             }
         };
         let Some(home) = home else {
-            fx.submit(Job::Survey { folder: shared.user_folder(&name), durability: shared.durability() });
+            fx.submit(Job::Survey {
+                storage: shared.storage(),
+                user: name.clone(),
+                durability: shared.durability(),
+            });
             self.stage = Stage::Surveying { name, user, tenant };
             return self.still();
         };

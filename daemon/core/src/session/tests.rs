@@ -7,7 +7,7 @@ use crate::account::user_file::{User, Users};
 use crate::audit::{Audit, LoginEvent};
 use crate::job::Job;
 use crate::machine::{Action, ChannelId, Event, Machine as _};
-use crate::vfs::Durability;
+use crate::vfs::{Durability, Jail};
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Secret, TlsFacts};
@@ -15,6 +15,7 @@ use ftp_proto::{Chunk, Deframer, Frame, Tree, UserName, tree};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const CH: ChannelId = ChannelId::CONTROL;
@@ -37,7 +38,7 @@ impl World {
         let setup = Setup {
             limits: Limits::default(),
             durability: Durability::Fast,
-            users_folder: folder.path().to_owned(),
+            storage: Arc::new(Jail::new(folder.path().to_owned())),
             users,
             software: "test/0".into(),
             now,

@@ -6,16 +6,13 @@
 use super::part_id;
 use crate::fault::{During as _, Fault};
 use crate::limits::REHASH_SLICE;
-use crate::vfs::{Facts, Home, parts::read_head};
+use crate::vfs::{Home, OpenFile, parts::read_head};
 use ftp_proto::digest::Md5;
 use ftp_proto::limits::{CHUNK, VALUE};
 use ftp_proto::message::{Put, PutEnd, Stored};
 use ftp_proto::sidecar::Sidecar;
 use ftp_proto::{Chunk, Code, Etag, PrefixHash, Tree, Value, tree};
-use rustix::fs::{Timespec, Timestamps};
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 /// An upload's part, open for appending.
@@ -24,8 +21,8 @@ pub struct Sink {
     home: Arc<Home>,
     put: Put,
     id: Etag,
-    part: File,
-    cv: File,
+    part: Box<dyn OpenFile>,
+    cv: Box<dyn OpenFile>,
     /// Where the values begin in `cv`.
     head: u64,
     tree: Tree,
@@ -127,7 +124,7 @@ impl Sink {
     fn is_sound(&self, offset: u64, data: &mut [u8]) -> Result<bool, Fault> {
         let mut value = [0; VALUE];
         let there =
-            read_whole(&self.cv, &mut value, self.value_at())? && read_whole(&self.part, data, offset)?;
+            read_whole(&*self.cv, &mut value, self.value_at())? && read_whole(&*self.part, data, offset)?;
         Ok(there && tree::value(self.put.size, offset, data) == Value(value))
     }
 
@@ -204,7 +201,7 @@ impl Sink {
                 "the file arrived with another hash than it was sent with",
             )));
         }
-        if let Err(fault) = make_ready(&self.home, &self.part, self.put.mtime) {
+        if let Err(fault) = make_ready(&self.home, &*self.part, self.put.mtime) {
             // After a failed sync nobody knows what is on the disk: none of it is believed.
             return Err(self.discard(fault));
         }
@@ -213,7 +210,7 @@ impl Sink {
             Err(fault) => Err(self.fail(fault)),
             Ok((replaced, synced)) => {
                 let dropped = self.home.remove_part(&cv_name(self.id));
-                let stored = stored(&self.part, &self.put, end);
+                let stored = stored(&*self.part, &self.put, end);
                 Ok(Published { stored, replaced, unsynced: synced.and(dropped).err() })
             }
         }
@@ -222,7 +219,7 @@ impl Sink {
     /// Closes the part and says how many bytes it holds.
     #[must_use]
     pub fn close(self: Box<Self>) -> u64 {
-        Facts::of_file(&self.part).map_or(self.put.size, |facts| facts.size)
+        self.part.facts().map_or(self.put.size, |facts| facts.size)
     }
 
     fn fail(self: Box<Self>, fault: Fault) -> PutFailed {
@@ -239,11 +236,13 @@ impl Sink {
 }
 
 /// The part, its sidecar, where the values begin, and whether there is something to check.
-fn open_files(home: &Home, id: Etag, put: &Put) -> Result<(File, File, u64, bool), Fault> {
+type Files = (Box<dyn OpenFile>, Box<dyn OpenFile>, u64, bool);
+
+fn open_files(home: &Home, id: Etag, put: &Put) -> Result<Files, Fault> {
     if !put.restart
         && let (Some(part), Some(cv)) =
             (home.open_part(&part_name(id), false)?, home.open_part(&cv_name(id), false)?)
-        && let Some((sidecar, head)) = read_head(&cv)?
+        && let Some((sidecar, head)) = read_head(&*cv)?
         && sidecar.size == put.size
         && sidecar.path == put.path.to_string()
     {
@@ -259,7 +258,7 @@ fn open_files(home: &Home, id: Etag, put: &Put) -> Result<(File, File, u64, bool
 }
 
 /// Reads all of `buffer`, or says that the file ends before.
-fn read_whole(file: &File, buffer: &mut [u8], offset: u64) -> Result<bool, Fault> {
+fn read_whole(file: &dyn OpenFile, buffer: &mut [u8], offset: u64) -> Result<bool, Fault> {
     match file.read_exact_at(buffer, offset) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
@@ -283,15 +282,13 @@ fn check(size: u64, offset: u64, chunk: &Chunk) -> Result<Value, Fault> {
     Ok(value)
 }
 
-fn make_ready(home: &Home, file: &File, mtime: i64) -> Result<(), Fault> {
-    let time = Timespec { tv_sec: mtime, tv_nsec: 0 };
-    let times = Timestamps { last_access: time, last_modification: time };
-    rustix::fs::futimens(file, &times).during("set a file's time")?;
+fn make_ready(home: &Home, file: &dyn OpenFile, mtime: i64) -> Result<(), Fault> {
+    file.set_mtime(mtime).during("set a file's time")?;
     home.sync_file(file)
 }
 
-fn stored(file: &File, put: &Put, end: &PutEnd) -> Stored {
-    let etag = Facts::of_file(file).map_or(Etag([0; 16]), |facts| facts.etag);
+fn stored(file: &dyn OpenFile, put: &Put, end: &PutEnd) -> Stored {
+    let etag = file.facts().map_or(Etag([0; 16]), |facts| facts.etag());
     Stored { size: put.size, mtime: put.mtime, etag, root: end.root, md5: end.md5.filter(|_| put.md5) }
 }
 
@@ -336,7 +333,7 @@ fn store_as(
     let name = part_name(id);
     let file = home.open_part(&name, true)?.ok_or(Fault::Bug("a part that was made is not there"))?;
     file.write_all_at(data, 0).during("write a file")?;
-    make_ready(home, &file, put.mtime)?;
+    make_ready(home, &*file, put.mtime)?;
     let (replaced, synced) = home.publish(&name, &put.path)?;
-    Ok(Published { stored: stored(&file, put, end), replaced, unsynced: synced.err() })
+    Ok(Published { stored: stored(&*file, put, end), replaced, unsynced: synced.err() })
 }

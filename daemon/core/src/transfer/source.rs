@@ -2,19 +2,17 @@
 
 use crate::fault::{During as _, Fault};
 use crate::limits::{BATCH, REHASH_SLICE};
-use crate::vfs::{Facts, Home};
+use crate::vfs::{Facts, Home, OpenFile};
 use ftp_proto::digest::Md5;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Get, GetEnd};
 use ftp_proto::{Chunk, Code, Etag, PrefixHash, Tree, VirtualPath, tree};
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
 /// A file that is read from start to end. One version of it: a change of its bytes meanwhile is a fault.
 #[derive(Debug)]
 pub struct Source {
-    file: File,
+    file: Box<dyn OpenFile>,
     facts: Facts,
     tree: Tree,
     md5: Option<Md5>,
@@ -41,7 +39,7 @@ impl Source {
     /// It cannot be had, is another version (`changed`), or the offset is not one (`bad_request`).
     pub fn open_get(home: &Home, get: &Get) -> Result<Box<Read>, Fault> {
         let mut source = Self::open(home, &get.path, get.md5)?;
-        if get.etag.is_some_and(|etag| etag != source.facts.etag) {
+        if get.etag.is_some_and(|etag| etag != source.facts.etag()) {
             return Err(changed());
         }
         if get.offset > 0 && get.etag.is_none() {
@@ -142,8 +140,8 @@ impl Source {
     /// After the last byte: it must still be the version it was, whether or not its name is another file's by now.
     fn check_end(&mut self) -> Result<(), Fault> {
         if self.next() >= self.facts.size && !self.checked {
-            let now = rustix::fs::fstat(&self.file).during("look at an open file")?;
-            if !self.facts.has_same_bytes(&Facts::of(&now)) {
+            let now = self.file.facts().during("look at an open file")?;
+            if !self.facts.has_same_bytes(&now) {
                 return Err(changed());
             }
             self.checked = true;
@@ -176,13 +174,13 @@ impl Source {
     /// The modification time.
     #[must_use]
     pub fn mtime(&self) -> i64 {
-        self.facts.mtime
+        self.facts.mtime.0
     }
 
     /// The version.
     #[must_use]
     pub fn etag(&self) -> Etag {
-        self.facts.etag
+        self.facts.etag()
     }
 
     /// The prefix hash up to the offset that was asked for; holds when nothing is left to hash.

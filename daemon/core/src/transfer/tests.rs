@@ -7,11 +7,11 @@ use super::*;
 use crate::fault::Fault;
 use crate::limits::BATCH;
 use crate::vfs::tests::Tmpfs;
-use crate::vfs::{Durability, Home};
+use crate::vfs::{Durability, Home, Jail};
 use ftp_proto::digest::Md5;
 use ftp_proto::limits::{CHUNK, VALUE};
 use ftp_proto::message::{Get, Put, PutEnd};
-use ftp_proto::{Chunk, Code, Md5Sum, PrefixHash, Root, Value, tree};
+use ftp_proto::{Chunk, Code, Md5Sum, PrefixHash, Root, UserName, Value, tree};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +38,9 @@ impl Ground {
 
     fn below(dir: &Path) -> Self {
         let folder = dir.join("ada");
-        let home = Arc::new(Home::open(&folder, Durability::Fast).expect("a home"));
+        let user = UserName::new("ada").expect("a good name");
+        let home = Home::open(&Jail::new(dir.to_owned()), &user, Durability::Fast).expect("a home");
+        let home = Arc::new(home);
         Self { _dir: None, folder, home }
     }
 

@@ -1,26 +1,26 @@
 //! Reading directories: pages for a client, and the walk that a ledger starts from.
 
-use super::jail::{self, Facts};
+use super::look;
+use super::storage::{Entries, Folder};
 use crate::fault::{During as _, Fault};
 use ftp_proto::Name;
 use ftp_proto::limits::{DEPTH, PAGE_BYTES, PAGE_ENTRIES};
 use ftp_proto::message::{Entry, Kind, Page};
-use rustix::fs::Dir;
-use std::os::fd::OwnedFd;
+use rustix::io::Errno;
 
 /// A directory that is being listed.
 #[derive(Debug)]
 pub struct Lister {
-    fd: OwnedFd,
-    dir: Dir,
+    folder: Box<dyn Folder>,
+    entries: Box<dyn Entries>,
     /// The first entry of the next page: the last page had no room for it.
     over: Option<Entry>,
 }
 
 impl Lister {
-    pub(super) fn new(fd: OwnedFd) -> Result<Box<Self>, Fault> {
-        let dir = Dir::read_from(&fd).during("read a directory")?;
-        Ok(Box::new(Self { fd, dir, over: None }))
+    pub(super) fn new(folder: Box<dyn Folder>) -> Result<Box<Self>, Fault> {
+        let entries = folder.entries().during("read a directory")?;
+        Ok(Box::new(Self { folder, entries, over: None }))
     }
 
     /// Reads the next page, and says whether there may be more. A page has at most `PAGE_ENTRIES` entries and `PAGE_BYTES` of JSON. Names that are
@@ -48,17 +48,16 @@ impl Lister {
     }
 
     fn next(&mut self) -> Result<Option<Entry>, Fault> {
-        while let Some(entry) = self.dir.read() {
-            let entry = entry.during("read a directory")?;
-            let name = entry.file_name().to_str().ok().and_then(|name| Name::new(name).ok());
-            let Some(name) = name else { continue };
+        while let Some(name) = self.entries.next() {
+            let name = name.during("read a directory")?;
+            let Some(name) = name.to_str().and_then(|name| Name::new(name).ok()) else { continue };
             // It may be gone by now.
-            let Some(facts) = jail::look(&self.fd, name.as_str())? else { continue };
+            let Some(facts) = look(&*self.folder, name.as_str())? else { continue };
             return Ok(Some(Entry {
                 name: Some(name),
                 kind: facts.kind,
                 size: facts.size,
-                mtime: facts.mtime,
+                mtime: facts.mtime.0,
                 etag: None,
             }));
         }
@@ -77,24 +76,20 @@ pub(super) struct Count {
 }
 
 /// Counts everything below a directory, whatever its names; the stack is as deep as the tree, which is bounded.
-pub(super) fn count(root: OwnedFd) -> Result<Count, Fault> {
+pub(super) fn count(root: Box<dyn Folder>) -> Result<Count, Fault> {
     let mut count = Count::default();
     let mut stack = vec![Lister::new(root)?];
     loop {
         let level = stack.len();
         let Some(top) = stack.last_mut() else { return Ok(count) };
-        let Some(entry) = top.dir.read() else {
+        let Some(name) = top.entries.next() else {
             stack.pop();
             continue;
         };
-        let entry = entry.during("read a directory")?;
-        let name = entry.file_name();
-        if name == c"." || name == c".." {
-            continue;
-        }
-        let facts = match rustix::fs::statat(&top.fd, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Facts::of(&stat),
-            Err(rustix::io::Errno::NOENT) => continue,
+        let name = name.during("read a directory")?;
+        let facts = match top.folder.look(&name) {
+            Ok(facts) => facts,
+            Err(Errno::NOENT) => continue,
             Err(error) => return Err(error).during("look at a name"),
         };
         count.entries += 1;
@@ -107,18 +102,10 @@ pub(super) fn count(root: OwnedFd) -> Result<Count, Fault> {
                 ))
                 .during("walk through a home");
             }
-            let below = rustix::fs::openat(
-                &top.fd,
-                name,
-                rustix::fs::OFlags::RDONLY
-                    | rustix::fs::OFlags::DIRECTORY
-                    | rustix::fs::OFlags::NOFOLLOW
-                    | rustix::fs::OFlags::CLOEXEC,
-                rustix::fs::Mode::empty(),
-            );
-            match below {
-                Ok(fd) => stack.push(Lister::new(fd)?),
-                Err(rustix::io::Errno::NOENT) => continue,
+            match top.folder.directory(&name) {
+                Ok(below) => stack.push(Lister::new(below)?),
+                // It is gone by now, or another file system is mounted there, which no client can reach.
+                Err(Errno::NOENT | Errno::XDEV) => continue,
                 Err(error) => return Err(error).during("open a directory"),
             }
             count.depth = count.depth.max(level);

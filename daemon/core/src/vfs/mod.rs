@@ -6,28 +6,27 @@
 //! users/<name>/last_login  one line for the administrator
 //! ```
 //!
-//! `jail` has the system calls, `listing` reads directories. Everything here blocks: only workers call it.
+//! `storage` says what is needed of a disk, and `jail` has the system calls of the real one; `listing` reads directories, `parts` keeps what is
+//! unfinished. Everything here blocks: only workers call it.
 
+mod explain;
 mod jail;
 mod listing;
 pub(crate) mod parts;
+mod storage;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use jail::Jail;
 pub use listing::Lister;
-
-pub(crate) use jail::Facts;
+pub use storage::{Entries, Facts, Folder, OpenFile, Storage, Time};
 
 use crate::fault::{During as _, Fault};
+use explain::{denied, expect_file, not_found};
 use ftp_proto::limits::DEPTH;
 use ftp_proto::message::{Entry, Kind};
-use ftp_proto::{Code, Etag, Printable, VirtualPath};
-use rustix::fs::Mode;
+use ftp_proto::{Code, Etag, Name, Printable, UserName, VirtualPath};
 use rustix::io::Errno;
-use std::fs::File;
-use std::io::Write as _;
-use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What an `ok` has to survive.
@@ -44,9 +43,9 @@ pub enum Durability {
 /// One user's `home` and `parts`, held open.
 #[derive(Debug)]
 pub struct Home {
-    folder: OwnedFd,
-    root: OwnedFd,
-    parts: OwnedFd,
+    folder: Box<dyn Folder>,
+    root: Box<dyn Folder>,
+    parts: Box<dyn Folder>,
     /// Held from looking at a name to changing it, so that what is reported as freed or replaced is exact. Never held over a sync.
     names: Mutex<()>,
     durability: Durability,
@@ -73,27 +72,25 @@ pub struct Renamed {
 }
 
 impl Home {
-    /// Opens `folder/home` and `folder/parts`, making what is missing with mode 0700, and tidies `parts` up. No session of the user may be open.
+    /// Opens `home` and `parts` of a user, making what is missing, and tidies `parts` up. No session of the user may be open.
     ///
     /// # Errors
     /// The folder cannot be used, or the kernel has no `openat2`.
-    pub fn open(folder: &Path, durability: Durability) -> Result<Self, Fault> {
-        let make = |result: Result<(), Errno>| match result {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(error) => Err(error).during("make a user's folder"),
+    pub fn open(storage: &dyn Storage, user: &UserName, durability: Durability) -> Result<Self, Fault> {
+        let folder = match storage.user(user) {
+            Err(Errno::NOSYS) => Err(Errno::NOSYS).during("use openat2: Linux 5.6 or newer is needed"),
+            result => result.during("open a user's folder"),
+        }?;
+        let own = |name: &str| {
+            match folder.mkdir(name) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error).during("make a user's folder"),
+            }
+            folder.directory(name.as_ref()).during("open a user's folder")
         };
-        let Some((above, name)) = folder.parent().zip(folder.file_name().and_then(|name| name.to_str()))
-        else {
-            return Err(Fault::Bug("a user's folder has no name"));
-        };
-        let above = File::open(above).during("open the folder of all users")?;
-        make(rustix::fs::mkdirat(&above, name, Mode::RWXU))?;
-        let folder = jail::open_own(&above, name)?;
-        make(rustix::fs::mkdirat(&folder, "home", Mode::RWXU))?;
-        make(rustix::fs::mkdirat(&folder, "parts", Mode::RWXU))?;
-        let (root, parts) = (jail::open_own(&folder, "home")?, jail::open_own(&folder, "parts")?);
+        let (root, parts) = (own("home")?, own("parts")?);
         let home = Self { folder, root, parts, names: Mutex::new(()), durability };
-        home.sync(&home.folder)?;
+        home.sync(&*home.folder)?;
         home.tidy_parts()?;
         Ok(home)
     }
@@ -103,7 +100,7 @@ impl Home {
     /// # Errors
     /// Something cannot be read.
     pub fn survey(&self) -> Result<Survey, Fault> {
-        let count = listing::count(jail::open_own(&self.folder, "home")?)?;
+        let count = listing::count(self.root.directory(".".as_ref()).during("open a user's folder")?)?;
         Ok(Survey {
             bytes: count.bytes,
             entries: count.entries,
@@ -114,16 +111,31 @@ impl Home {
 
     /// Writes `line` to `folder/last_login`. What fails is not told: nothing depends on it.
     pub fn note_login(&self, line: &str) {
+        const NEW: &str = "last_login.new";
         let _unimportant = (|| -> std::io::Result<()> {
-            let flags = rustix::fs::OFlags::WRONLY
-                | rustix::fs::OFlags::CREATE
-                | rustix::fs::OFlags::TRUNC
-                | rustix::fs::OFlags::NOFOLLOW
-                | rustix::fs::OFlags::CLOEXEC;
-            let new = rustix::fs::openat(&self.folder, "last_login.new", flags, Mode::RUSR | Mode::WUSR)?;
-            File::from(new).write_all(line.as_bytes())?;
-            Ok(rustix::fs::renameat(&self.folder, "last_login.new", &self.folder, "last_login")?)
+            match self.folder.unlink(NEW) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.folder.create(NEW)?.write_all_at(line.as_bytes(), 0)?;
+            Ok(self.folder.rename(NEW, &*self.folder, "last_login", true)?)
         })();
+    }
+
+    /// Opens the directory that `names` lead to.
+    fn directory(&self, names: &[Name], shown: &VirtualPath) -> Result<Box<dyn Folder>, Fault> {
+        let path = match names {
+            [] => ".".to_owned(),
+            names => names.iter().map(Name::as_str).collect::<Vec<_>>().join("/"),
+        };
+        self.root.directory(path.as_ref()).map_err(|error| denied(error, shown, "open a directory"))
+    }
+
+    /// Opens the directory above a path, for a call on its last name.
+    fn parent<'a>(&self, path: &'a VirtualPath) -> Result<(Box<dyn Folder>, &'a str), Fault> {
+        let (names, leaf) =
+            path.split_last().map_err(|fault| Fault::refused(Code::NameRefused, fault.to_string()))?;
+        Ok((self.directory(names, path)?, leaf.as_str()))
     }
 
     fn names(&self) -> MutexGuard<'_, ()> {
@@ -131,16 +143,16 @@ impl Home {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sync(&self, directory: &OwnedFd) -> Result<(), Fault> {
+    fn sync(&self, directory: &dyn Folder) -> Result<(), Fault> {
         match self.durability {
-            Durability::Full => rustix::fs::fsync(directory).during("make a directory durable"),
+            Durability::Full => directory.sync().during("make a directory durable"),
             Durability::Fast => Ok(()),
         }
     }
 
-    pub(crate) fn sync_file(&self, file: &File) -> Result<(), Fault> {
+    pub(crate) fn sync_file(&self, file: &dyn OpenFile) -> Result<(), Fault> {
         match self.durability {
-            Durability::Full => file.sync_all().during("make a file durable"),
+            Durability::Full => file.sync().during("make a file durable"),
             Durability::Fast => Ok(()),
         }
     }
@@ -151,13 +163,13 @@ impl Home {
     /// It cannot be had.
     pub fn stat(&self, path: &VirtualPath) -> Result<Entry, Fault> {
         let (facts, name) = if path.is_root() {
-            (Facts::of(&rustix::fs::fstat(&self.root).during("look at a home")?), None)
+            (self.root.facts().during("look at a home")?, None)
         } else {
-            let (dir, leaf) = jail::parent(&self.root, path)?;
-            (jail::look(&dir, leaf.as_str())?.ok_or_else(|| not_found(path))?, Some(leaf.clone()))
+            let (dir, leaf) = self.parent(path)?;
+            (look(&*dir, leaf)?.ok_or_else(|| not_found(path))?, path.names().last().cloned())
         };
-        let etag = (facts.kind == Kind::File).then_some(facts.etag);
-        Ok(Entry { name, kind: facts.kind, size: facts.size, mtime: facts.mtime, etag })
+        let etag = (facts.kind == Kind::File).then(|| facts.etag());
+        Ok(Entry { name, kind: facts.kind, size: facts.size, mtime: facts.mtime.0, etag })
     }
 
     /// Opens a directory for reading.
@@ -165,12 +177,16 @@ impl Home {
     /// # Errors
     /// It cannot be had.
     pub fn list(&self, path: &VirtualPath) -> Result<Box<Lister>, Fault> {
-        Lister::new(jail::directory(&self.root, path.names(), path)?)
+        Lister::new(self.directory(path.names(), path)?)
     }
 
-    /// Opens a file for reading.
-    pub(crate) fn open_read(&self, path: &VirtualPath) -> Result<(File, Facts), Fault> {
-        jail::open_read(&self.root, path)
+    /// Opens a regular file with one name for reading.
+    pub(crate) fn open_read(&self, path: &VirtualPath) -> Result<(Box<dyn OpenFile>, Facts), Fault> {
+        let (dir, leaf) = self.parent(path)?;
+        let file = dir.open(leaf).map_err(|error| denied(error, path, "open a file"))?;
+        let facts = file.facts().during("look at an open file")?;
+        expect_file(&facts, path)?;
+        Ok((file, facts))
     }
 
     /// Makes a directory, durably.
@@ -178,9 +194,9 @@ impl Home {
     /// # Errors
     /// The name is taken, or the directory above is not there.
     pub fn mkdir(&self, path: &VirtualPath) -> Result<(), Fault> {
-        let (dir, leaf) = jail::parent(&self.root, path)?;
-        jail::mkdir(&dir, leaf, path)?;
-        self.sync(&dir)
+        let (dir, leaf) = self.parent(path)?;
+        dir.mkdir(leaf).map_err(|error| denied(error, path, "make a directory"))?;
+        self.sync(&*dir)
     }
 
     /// Removes an empty directory, durably.
@@ -188,9 +204,9 @@ impl Home {
     /// # Errors
     /// It is not empty, or not a directory.
     pub fn rmdir(&self, path: &VirtualPath) -> Result<(), Fault> {
-        let (dir, leaf) = jail::parent(&self.root, path)?;
-        jail::rmdir(&dir, leaf, path)?;
-        self.sync(&dir)
+        let (dir, leaf) = self.parent(path)?;
+        dir.rmdir(leaf).map_err(|error| denied(error, path, "remove a directory"))?;
+        self.sync(&*dir)
     }
 
     /// Removes a file, durably, and says how many bytes it had.
@@ -198,15 +214,15 @@ impl Home {
     /// # Errors
     /// It is not a file.
     pub fn rm(&self, path: &VirtualPath) -> Result<u64, Fault> {
-        let (dir, leaf) = jail::parent(&self.root, path)?;
+        let (dir, leaf) = self.parent(path)?;
         let size = {
             let _names = self.names();
-            let facts = jail::look(&dir, leaf.as_str())?.ok_or_else(|| not_found(path))?;
-            facts.expect_file(path)?;
-            jail::unlink(&dir, leaf, path)?;
+            let facts = look(&*dir, leaf)?.ok_or_else(|| not_found(path))?;
+            expect_file(&facts, path)?;
+            dir.unlink(leaf).map_err(|error| denied(error, path, "remove a file"))?;
             facts.size
         };
-        self.sync(&dir)?;
+        self.sync(&*dir)?;
         Ok(size)
     }
 
@@ -218,30 +234,31 @@ impl Home {
         if to.is_within(from) && to != from {
             return Err(Fault::refused(Code::NameRefused, "a directory cannot be moved into itself"));
         }
-        let (from_dir, from_leaf) = jail::parent(&self.root, from)?;
-        let (to_dir, to_leaf) = jail::parent(&self.root, to)?;
+        let (from_dir, from_leaf) = self.parent(from)?;
+        let (to_dir, to_leaf) = self.parent(to)?;
         self.check_depth(from, to)?;
         let replaced = {
             let _names = self.names();
-            let what = jail::look(&from_dir, from_leaf.as_str())?.ok_or_else(|| not_found(from))?;
+            let what = look(&*from_dir, from_leaf)?.ok_or_else(|| not_found(from))?;
             if what.kind != Kind::Dir {
-                what.expect_file(from)?;
+                expect_file(&what, from)?;
             }
-            let there = if from == to { None } else { jail::look(&to_dir, to_leaf.as_str())? };
+            let there = if from == to { None } else { look(&*to_dir, to_leaf)? };
             if there
-                .is_some_and(|there| !replace || what.kind != Kind::File || there.expect_file(to).is_err())
+                .is_some_and(|there| !replace || what.kind != Kind::File || expect_file(&there, to).is_err())
             {
                 let shown = to.to_string();
                 return Err(Fault::refused(Code::Exists, format!("{} exists", Printable(&shown))));
             }
             if from != to {
-                let replace = there.is_some();
-                jail::rename((&from_dir, from_leaf.as_str()), (&to_dir, to_leaf.as_str()), replace, to)?;
+                from_dir
+                    .rename(from_leaf, &*to_dir, to_leaf, there.is_some())
+                    .map_err(|error| denied(error, to, "rename"))?;
             }
             there.map(|there| there.size)
         };
-        self.sync(&to_dir)?;
-        self.sync(&from_dir)?;
+        self.sync(&*to_dir)?;
+        self.sync(&*from_dir)?;
         Ok(Renamed { replaced })
     }
 
@@ -250,7 +267,7 @@ impl Home {
         if to.names().len() <= from.names().len() {
             return Ok(());
         }
-        let Ok(tree) = jail::directory(&self.root, from.names(), from) else { return Ok(()) };
+        let Ok(tree) = self.directory(from.names(), from) else { return Ok(()) };
         // A file in the deepest directory is one more level.
         if to.names().len() + listing::count(tree)?.depth + 1 > DEPTH {
             return Err(Fault::refused(
@@ -266,8 +283,8 @@ impl Home {
         if path.is_root() {
             return Err(Fault::refused(Code::IsADirectory, "/ is a directory"));
         }
-        let (dir, leaf) = jail::parent(&self.root, path)?;
-        jail::look(&dir, leaf.as_str())?.map_or(Ok(()), |facts| facts.expect_file(path))
+        let (dir, leaf) = self.parent(path)?;
+        look(&*dir, leaf)?.map_or(Ok(()), |facts| expect_file(&facts, path))
     }
 
     /// Puts a file of `parts` in place. Says what it replaced; and what failed after it was in place already.
@@ -276,19 +293,25 @@ impl Home {
         part: &str,
         path: &VirtualPath,
     ) -> Result<(Option<u64>, Result<(), Fault>), Fault> {
-        let (dir, leaf) = jail::parent(&self.root, path)?;
+        let (dir, leaf) = self.parent(path)?;
         let replaced = {
             let _names = self.names();
-            let there = jail::look(&dir, leaf.as_str())?;
-            there.map_or(Ok(()), |facts| facts.expect_file(path))?;
-            jail::rename((&self.parts, part), (&dir, leaf.as_str()), there.is_some(), path)?;
+            let there = look(&*dir, leaf)?;
+            there.map_or(Ok(()), |facts| expect_file(&facts, path))?;
+            self.parts
+                .rename(part, &*dir, leaf, there.is_some())
+                .map_err(|error| denied(error, path, "rename"))?;
             there.map(|there| there.size)
         };
-        Ok((replaced, self.sync(&dir)))
+        Ok((replaced, self.sync(&*dir)))
     }
 }
 
-fn not_found(path: &VirtualPath) -> Fault {
-    let shown = path.to_string();
-    Fault::refused(Code::NotFound, format!("{}: no such file or directory", Printable(&shown)))
+/// Looks at a name; none if it is not there.
+fn look(dir: &dyn Folder, leaf: &str) -> Result<Option<Facts>, Fault> {
+    match dir.look(leaf.as_ref()) {
+        Ok(facts) => Ok(Some(facts)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error).during("look at a name"),
+    }
 }

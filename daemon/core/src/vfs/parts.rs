@@ -1,14 +1,11 @@
 //! The folder of unfinished uploads: `<id>.part` with the bytes and `<id>.cv` with what they should be.
 
-use super::{Facts, Home, jail};
+use super::{Home, OpenFile, look};
 use crate::fault::{During as _, Fault};
 use ftp_proto::message::{Kind, PartEntry};
 use ftp_proto::sidecar::{HEADER_MAX, Sidecar};
 use ftp_proto::{Code, Etag, VirtualPath};
-use rustix::fs::Dir;
 use rustix::io::Errno;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, SystemTime};
 
 /// A part that nobody has gone on with for so long is dropped at the next survey.
@@ -20,8 +17,8 @@ const LISTED_BYTES: usize = 6 * 1024;
 
 impl Home {
     /// Opens a file of `parts`, or makes it.
-    pub(crate) fn open_part(&self, name: &str, create: bool) -> Result<Option<File>, Fault> {
-        match jail::open_part(&self.parts, name, create) {
+    pub(crate) fn open_part(&self, name: &str, create: bool) -> Result<Option<Box<dyn OpenFile>>, Fault> {
+        match if create { self.parts.create(name) } else { self.parts.edit(name) } {
             Ok(file) => Ok(Some(file)),
             Err(Errno::NOENT) if !create => Ok(None),
             Err(error) => Err(error).during("open a part"),
@@ -30,27 +27,27 @@ impl Home {
 
     /// Removes a file of `parts`, if it is there.
     pub(crate) fn remove_part(&self, name: &str) -> Result<(), Fault> {
-        jail::unlink_part(&self.parts, name)
+        match self.parts.unlink(name) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error).during("remove a part"),
+        }
     }
 
     /// The bytes that a part holds; 0 if there is none.
     pub(crate) fn part_size(&self, id: Etag) -> u64 {
-        jail::look(&self.parts, &format!("{id}.part")).ok().flatten().map_or(0, |facts| facts.size)
+        look(&*self.parts, &format!("{id}.part")).ok().flatten().map_or(0, |facts| facts.size)
     }
 
     /// Makes the names in `parts` durable.
     pub(crate) fn sync_parts(&self) -> Result<(), Fault> {
-        self.sync(&self.parts)
+        self.sync(&*self.parts)
     }
 
     fn part_names(&self) -> Result<Vec<String>, Fault> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(&self.parts).during("read the folder of parts")? {
-            let entry = entry.during("read the folder of parts")?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name != "." && name != ".." {
-                names.push(name);
-            }
+        let mut entries = self.parts.entries().during("read the folder of parts")?;
+        while let Some(name) = entries.next() {
+            names.push(name.during("read the folder of parts")?.to_string_lossy().into_owned());
         }
         Ok(names)
     }
@@ -72,7 +69,7 @@ impl Home {
 
     /// There is a part, and its sidecar was written to lately. The part's own time is the client's from just before it is put in place.
     fn is_fresh(&self, id: &str, now: Duration) -> bool {
-        let look = |end: &str| jail::look(&self.parts, &format!("{id}.{end}")).ok().flatten();
+        let look = |end: &str| look(&*self.parts, &format!("{id}.{end}")).ok().flatten();
         look("part").is_some_and(|part| part.kind == Kind::File)
             && look("cv").is_some_and(|cv| cv.age(now) <= KEPT)
     }
@@ -81,7 +78,7 @@ impl Home {
     fn sidecar(&self, id: &str) -> Option<Sidecar> {
         let id: Etag = id.parse().ok()?;
         let file = self.open_part(&format!("{id}.cv"), false).ok()??;
-        let (sidecar, _) = read_head(&file).ok()??;
+        let (sidecar, _) = read_head(&*file).ok()??;
         let path = VirtualPath::new(&sidecar.path).ok()?;
         (crate::transfer::part_id(&path) == id).then_some(sidecar)
     }
@@ -106,7 +103,7 @@ impl Home {
         for name in self.part_names()? {
             let Some(text) = name.strip_suffix(".part") else { continue };
             let (Ok(id), Some(sidecar)) = (text.parse::<Etag>(), self.sidecar(text)) else { continue };
-            let (Some(facts), Ok(path)) = (jail::look(&self.parts, &name)?, VirtualPath::new(&sidecar.path))
+            let (Some(facts), Ok(path)) = (look(&*self.parts, &name)?, VirtualPath::new(&sidecar.path))
             else {
                 continue;
             };
@@ -114,7 +111,7 @@ impl Home {
             if parts.len() == LISTED || bytes > LISTED_BYTES {
                 break;
             }
-            parts.push(PartEntry { id, path, size: sidecar.size, have: facts.size, mtime: facts.mtime });
+            parts.push(PartEntry { id, path, size: sidecar.size, have: facts.size, mtime: facts.mtime.0 });
         }
         Ok(parts)
     }
@@ -134,7 +131,7 @@ impl Home {
 
     fn remove_upload(&self, id: Etag) -> Result<u64, Fault> {
         let part = format!("{id}.part");
-        let facts = jail::look(&self.parts, &part)?
+        let facts = look(&*self.parts, &part)?
             .ok_or_else(|| Fault::refused(Code::NotFound, "there is no such unfinished upload"))?;
         self.remove_part(&part)?;
         self.remove_part(&format!("{id}.cv"))?;
@@ -143,8 +140,8 @@ impl Home {
 }
 
 /// The head of a sidecar and its length; none if it is torn or something else.
-pub(crate) fn read_head(file: &File) -> Result<Option<(Sidecar, u64)>, Fault> {
-    let size = Facts::of_file(file)?.size;
+pub(crate) fn read_head(file: &dyn OpenFile) -> Result<Option<(Sidecar, u64)>, Fault> {
+    let size = file.facts().during("look at an open file")?.size;
     let mut bytes = vec![0; usize::try_from(size).map_or(HEADER_MAX, |size| size.min(HEADER_MAX))];
     file.read_exact_at(&mut bytes, 0).during("read a sidecar")?;
     Ok(Sidecar::decode(&bytes).ok().map(|(sidecar, len)| (sidecar, len as u64)))

@@ -3,13 +3,13 @@ use super::*;
 use crate::transfer::part_id;
 use ftp_proto::limits::{MESSAGE, PAGE_ENTRIES};
 use ftp_proto::sidecar::Sidecar;
-use rustix::fs::{CWD, FileType, RenameFlags, Timespec, Timestamps};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, Timespec, Timestamps};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileExt as _, symlink};
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -31,12 +31,12 @@ impl Ground {
         fs::create_dir_all(dir.path().join("outside/dir")).expect("made");
         fs::write(dir.path().join("outside/file"), "secret").expect("written");
         fs::write(dir.path().join("outside/dir/file"), "secret").expect("written");
-        let home = Arc::new(Home::open(&dir.path().join("ada"), Durability::Fast).expect("a home"));
+        let home = Arc::new(open(dir.path(), "ada").expect("a home"));
         Self { dir, home }
     }
 
     fn reopen(&self) -> Home {
-        Home::open(&self.dir.path().join("ada"), Durability::Fast).expect("a home")
+        open(self.dir.path(), "ada").expect("a home")
     }
 
     fn outside(&self) -> PathBuf {
@@ -79,6 +79,10 @@ impl Ground {
     fn etag(&self, name: &str) -> Etag {
         self.home.stat(&path(name)).expect("there").etag.expect("a file")
     }
+}
+
+fn open(users: &Path, name: &str) -> Result<Home, Fault> {
+    Home::open(&Jail::new(users.to_owned()), &UserName::new(name).expect("a good name"), Durability::Fast)
 }
 
 fn path(text: &str) -> VirtualPath {
@@ -321,6 +325,8 @@ fn another_file_system_is_not_entered() {
         assert_eq!(code(ground.publish(name)), Some(Code::NameRefused), "{name}");
     }
     assert_eq!(code(ground.home.list(&path("/disk"))), Some(Code::NameRefused));
+    let survey = ground.home.survey().expect("counted");
+    assert_eq!((survey.files, survey.entries, survey.bytes), (1, 2, 6), "what nobody can reach is nobody's");
 }
 
 /// Swaps two names for as long as it lives.
@@ -585,7 +591,7 @@ fn an_open_directory_stays_itself_when_another_takes_its_name() {
     symlink(ground.outside(), ground.at("d")).expect("a link");
     let (page, _) = listing.page().expect("read");
     assert_eq!(page.entries.len(), 1);
-    assert_eq!(page.entries[0].name.as_ref().map(ftp_proto::Name::as_str), Some("old"));
+    assert_eq!(page.entries[0].name.as_ref().map(Name::as_str), Some("old"));
     assert_eq!(code(ground.read("/d/file")), Some(Code::NotADirectory));
     fs::remove_file(ground.at("d")).expect("removed");
     ground.mkdir("d");
@@ -598,12 +604,9 @@ fn an_open_directory_stays_itself_when_another_takes_its_name() {
     symlink(ground.outside(), &home).expect("a link");
     assert_eq!(names(&ground.home, "/"), ["d", "moved"]);
     assert_eq!(ground.read("/d/new").expect("there"), "new");
-    assert!(Home::open(&ground.dir.path().join("ada"), Durability::Fast).is_err(), "no home through a link");
+    assert!(open(ground.dir.path(), "ada").is_err(), "no home through a link");
     symlink(ground.dir.path().join("ada"), ground.dir.path().join("eve")).expect("a link");
-    assert!(
-        Home::open(&ground.dir.path().join("eve"), Durability::Fast).is_err(),
-        "no folder through a link"
-    );
+    assert!(open(ground.dir.path(), "eve").is_err(), "no folder through a link");
 }
 
 /// Leaves an unfinished upload as a daemon that was killed does.

@@ -1,0 +1,52 @@
+//! What a disk said, sorted: the client's to mend, or the operator's.
+
+use super::storage::Facts;
+use crate::fault::Fault;
+use ftp_proto::message::Kind;
+use ftp_proto::{Code, Printable, VirtualPath};
+use rustix::io::Errno;
+
+/// A call on a client's path failed.
+pub(super) fn denied(error: Errno, path: &VirtualPath, what: &'static str) -> Fault {
+    let shown = path.to_string();
+    let shown = Printable(&shown);
+    let (code, message) = match error {
+        Errno::NOENT => return not_found(path),
+        Errno::NOTDIR => (Code::NotADirectory, format!("{shown}: a file is not a directory")),
+        Errno::ISDIR => (Code::IsADirectory, format!("{shown} is a directory")),
+        Errno::EXIST => (Code::Exists, format!("{shown} exists")),
+        Errno::NOTEMPTY => (Code::NotEmpty, format!("{shown} is not empty")),
+        Errno::NAMETOOLONG => {
+            (Code::NameRefused, format!("{shown}: the name is too long for the server's disk"))
+        }
+        // A socket, or a device without a driver, cannot even be opened to look at.
+        Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => (
+            Code::NameRefused,
+            format!("{shown} leads over something that is neither a file nor a directory"),
+        ),
+        Errno::INVAL => (Code::NameRefused, format!("{shown} cannot be moved into itself")),
+        _ => return Fault::Local { what, source: error.into() },
+    };
+    Fault::refused(code, message)
+}
+
+pub(super) fn not_found(path: &VirtualPath) -> Fault {
+    let shown = path.to_string();
+    Fault::refused(Code::NotFound, format!("{}: no such file or directory", Printable(&shown)))
+}
+
+/// Refuses all but a regular file with one name: what has another name may be someone else's.
+pub(super) fn expect_file(facts: &Facts, path: &VirtualPath) -> Result<(), Fault> {
+    let shown = path.to_string();
+    let shown = Printable(&shown);
+    match facts.kind {
+        Kind::File if facts.links <= 1 => Ok(()),
+        Kind::File => {
+            Err(Fault::refused(Code::NameRefused, format!("{shown} has more than one name on the server")))
+        }
+        Kind::Dir => Err(Fault::refused(Code::IsADirectory, format!("{shown} is a directory"))),
+        Kind::Other => {
+            Err(Fault::refused(Code::NameRefused, format!("{shown} is neither a file nor a directory")))
+        }
+    }
+}
