@@ -9,7 +9,7 @@ use ftp_core::Limits;
 use ftp_core::account::user_file::Users;
 use ftp_core::machine::Machine;
 use ftp_core::session::{Session, Setup, Shared};
-use ftp_core::vfs::Jail;
+use ftp_core::vfs::{Durability, Jail, Storage};
 use rustix::fs::FlockOperation;
 use rustix::process::{Resource, Rlimit};
 use sd_notify::NotifyState;
@@ -118,9 +118,16 @@ fn serve(config: &Config) -> Result<ExitCode, String> {
     let (tls, users) = check(config)?;
     prepare(config)?;
     let _lock = lock(&config.run().join("lock"))?;
+    let storage = Arc::new(Jail::new(config.users()));
+    if config.durability == Durability::Full {
+        // What a daemon before us left is counted and shown from now on, and has to stay.
+        storage.sync().map_err(|error| {
+            format!("{}: what is there cannot be made durable: {error}", config.users().display())
+        })?;
+    }
     let (logs, guards) =
         Logs::open(&config.log).map_err(|error| format!("a log cannot be opened: {error}"))?;
-    let host = Server::new(config, users.clone());
+    let host = Server::new(config, users.clone(), storage);
     let (mut reactor, mailbox) =
         Reactor::new(&config.listen, tls.config.clone(), config.limits.clone(), host, logs.clone())
             .map_err(|error| error.to_string())?;
@@ -205,11 +212,11 @@ struct Server {
 }
 
 impl Server {
-    fn new(config: &Config, users: Users) -> Self {
+    fn new(config: &Config, users: Users, storage: Arc<dyn Storage>) -> Self {
         let shared = Shared::new(Setup {
             limits: config.limits.clone(),
             durability: config.durability,
-            storage: Arc::new(Jail::new(config.users())),
+            storage,
             users,
             software: SOFTWARE.to_owned(),
             now: Instant::now(),

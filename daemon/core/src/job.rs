@@ -1,7 +1,7 @@
 //! Blocking work as values: a job owns what it works on, runs on a worker, and comes back as an outcome.
 
 use crate::account::password::PasswordHash;
-use crate::fault::Fault;
+use crate::fault::{During as _, Fault};
 use crate::transfer::{Appended, Published, PutFailed, Read, Sink, Source};
 use crate::vfs::{Durability, Home, Lister, Renamed, Storage, Survey};
 use ftp_proto::message::{Entry, Get, Page, PartEntry, Put, PutEnd, Secret};
@@ -37,6 +37,8 @@ pub enum Job {
         user: UserName,
         /// What `ok` has to survive.
         durability: Durability,
+        /// A job failed, and nobody knows how far it had come: make durable what there is before it is counted.
+        doubtful: bool,
     },
     /// Note the login for `ftp-admin view`; nothing depends on it.
     NoteLogin {
@@ -186,8 +188,8 @@ pub enum Outcome {
     Appended(Box<Appended>),
     /// Of [`Job::Finish`] and [`Job::Store`].
     Stored(Result<Published, PutFailed>),
-    /// Of [`Job::CloseSink`]: the bytes its part still holds.
-    SinkClosed(u64),
+    /// Of [`Job::CloseSink`]: the bytes its part still holds, if the disk says so.
+    SinkClosed(Option<u64>),
     /// A job panicked; what it owned is lost.
     Panicked,
 }
@@ -207,7 +209,10 @@ impl Job {
     pub fn run(self) -> Outcome {
         match self {
             Self::Verify { hash, password } => Outcome::Verified(hash.matches(&password)),
-            Self::Survey { storage, user, durability } => {
+            Self::Survey { storage, user, durability, doubtful } => {
+                if doubtful && let Err(fault) = storage.sync().during("make the disk durable") {
+                    return Outcome::Surveyed(Err(fault));
+                }
                 Outcome::Surveyed(Home::open(&*storage, &user, durability).and_then(|home| {
                     let survey = home.survey()?;
                     Ok((Arc::new(home), survey))

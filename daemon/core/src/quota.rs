@@ -6,13 +6,13 @@
 use crate::vfs::Survey;
 use ftp_proto::message::{Account, Refusal};
 use ftp_proto::{Code, Etag};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The ledger of one user.
 ///
 /// What is used is the bytes in the home, the bytes in the parts of finished attempts, and what open uploads have reserved. Until an outcome is
 /// settled this is never less than what lies on the disk: an upload is counted by its reservation until it is counted in the home, and what is
-/// gone is counted until its removal is told.
+/// gone is counted until its removal is told. After a failure of the disk, or a panic, it may be more: then the ledger is [doubtful](Ledger::doubt).
 #[derive(Debug)]
 pub struct Ledger {
     quota: Option<u64>,
@@ -22,11 +22,13 @@ pub struct Ledger {
     /// Files and directories in the home; signed for the same reason.
     home_entries: i64,
     /// What the parts of finished attempts hold.
-    parts: HashMap<Etag, u64>,
+    parts: BTreeMap<Etag, u64>,
     /// The bytes of all open reservations.
     reserved: u128,
     /// How many are open; each is an entry.
     open: u64,
+    /// A job failed, and nobody knows how far it had come.
+    doubtful: bool,
 }
 
 /// Room that was set aside for one upload. It must be settled: to drop it is a leak, which the test build punishes.
@@ -37,15 +39,10 @@ pub struct Reservation {
     id: Etag,
     /// What the file will have.
     size: u64,
+    /// What an earlier attempt left, if there was one.
+    leftover: Option<u64>,
     /// What is counted: the size, or the leftover where that is larger.
     counted: u64,
-}
-
-impl Reservation {
-    /// The bytes that are set aside.
-    pub fn held(&self) -> u64 {
-        self.counted
-    }
 }
 
 impl Drop for Reservation {
@@ -70,6 +67,7 @@ impl Ledger {
             parts: survey.parts.iter().copied().collect(),
             reserved: 0,
             open: 0,
+            doubtful: false,
         }
     }
 
@@ -99,7 +97,7 @@ impl Ledger {
         let counted = size.max(leftover.unwrap_or(0));
         self.reserved += u128::from(counted);
         self.open += 1;
-        Ok(Reservation { id, size, counted })
+        Ok(Reservation { id, size, leftover, counted })
     }
 
     /// The upload is in place and replaced a file of so many bytes, if it replaced one.
@@ -118,6 +116,33 @@ impl Ledger {
             self.parts.insert(reservation.id, left);
         }
         self.settle(reservation);
+    }
+
+    /// The upload was not begun: what an earlier attempt left is as it was.
+    pub fn withdrawn(&mut self, reservation: Reservation) {
+        if let Some(bytes) = reservation.leftover {
+            self.parts.insert(reservation.id, bytes);
+        }
+        self.settle(reservation);
+    }
+
+    /// The upload ended, and nobody knows how far it had come: what was set aside stays counted.
+    pub fn lost(&mut self, reservation: Reservation) {
+        self.home += i128::from(reservation.counted);
+        self.home_entries += 1;
+        self.doubt();
+        self.settle(reservation);
+    }
+
+    /// What is counted may be more than there is: it should be counted anew when nobody works on it.
+    pub fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    /// Whether it should be counted anew.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful
     }
 
     fn settle(&mut self, reservation: Reservation) {

@@ -1,6 +1,5 @@
 //! What sessions share on the reactor's thread: accounts, ledgers, tokens, penalties, and the bounds that a reload may change.
 
-use crate::Limits;
 use crate::account::password::PasswordHash;
 use crate::account::penalties::Penalties;
 use crate::account::user_file::{User, Users};
@@ -8,6 +7,7 @@ use crate::limits::LOGINS_PER_SOURCE;
 use crate::quota::Ledger;
 use crate::tokens::Tokens;
 use crate::vfs::{Durability, Home, Storage, Survey};
+use crate::{Fault, Limits};
 use ftp_proto::{Etag, UserName};
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
@@ -156,20 +156,24 @@ impl Shared {
         Some(Check { shared: Rc::clone(self), source })
     }
 
-    /// The holdings of an account, known or not yet. None while sessions of an earlier account of that name have files open.
+    /// The holdings of an account, known or not yet; a doubtful ledger is dropped when nobody uses it, so that the home is counted anew.
+    /// None while sessions of an earlier account of that name have files open.
     pub fn tenant(&self, name: &UserName, user: &User) -> Option<Rc<Tenant>> {
         let mut tenants = self.tenants.borrow_mut();
+        let mut doubtful = false;
         if let Some(tenant) = tenants.get(name) {
-            if tenant.id == user.id {
+            doubtful = tenant.is_doubtful();
+            let is_used = Rc::strong_count(tenant) > 1;
+            if tenant.id == user.id && (is_used || !doubtful) {
                 return Some(Rc::clone(tenant));
             }
-            if Rc::strong_count(tenant) > 1 {
+            if is_used {
                 return None;
             }
         }
         let tenant = Rc::new(Tenant {
             id: user.id,
-            tenancy: RefCell::new(Tenancy::Unknown),
+            tenancy: RefCell::new(Tenancy::Unknown { doubtful }),
             open: RefCell::default(),
         });
         tenants.insert(name.clone(), Rc::clone(&tenant));
@@ -215,8 +219,11 @@ pub struct Tenant {
 /// How far a home is known.
 #[derive(Debug)]
 pub enum Tenancy {
-    /// Nobody has looked.
-    Unknown,
+    /// Nobody has looked, or not since a job failed half-way.
+    Unknown {
+        /// What is there may not be durable.
+        doubtful: bool,
+    },
     /// One session's job is reading it through; others wait.
     Surveying,
     /// It is known, and the ledger is exact from here on.
@@ -229,6 +236,17 @@ pub enum Tenancy {
 }
 
 impl Tenant {
+    fn is_doubtful(&self) -> bool {
+        matches!(&*self.tenancy.borrow(), Tenancy::Open { ledger, .. } if ledger.is_doubtful())
+    }
+
+    /// A job may have failed half-way: then the ledger is to be counted anew.
+    pub(crate) fn settle<T>(&self, result: &Result<T, Fault>) {
+        if !matches!(result, Ok(_) | Err(Fault::Refused(_))) {
+            self.ledger().doubt();
+        }
+    }
+
     /// The ledger.
     ///
     /// # Panics
@@ -236,7 +254,7 @@ impl Tenant {
     pub fn ledger(&self) -> RefMut<'_, Ledger> {
         RefMut::map(self.tenancy.borrow_mut(), |tenancy| match tenancy {
             Tenancy::Open { ledger, .. } => &mut **ledger,
-            Tenancy::Unknown | Tenancy::Surveying => panic!("a logged-in session's home is open"),
+            Tenancy::Unknown { .. } | Tenancy::Surveying => panic!("a logged-in session's home is open"),
         })
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::collections::HashMap;
 
 fn id(n: u8) -> Etag {
     Etag([n; 16])

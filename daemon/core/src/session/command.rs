@@ -134,24 +134,28 @@ impl Command {
             (Doing::Stat, Outcome::Stat(result)) => answer(id, result.map(|entry| Stat { entry }), cx),
             (Doing::Listing(before), Outcome::Page(result)) => return page(id, before, result, cx),
             (Doing::Mkdir(record), Outcome::Changed(result)) => {
-                if result.is_err() {
+                cx.who.tenant.settle(&result);
+                if matches!(result, Err(Fault::Refused(_))) {
                     cx.who.tenant.ledger().removed(0);
                 }
                 recorded(id, record, result.map(|()| (Done {}, 0)), cx);
             }
             (Doing::Changing(record), Outcome::Changed(result)) => {
+                cx.who.tenant.settle(&result);
                 if result.is_ok() {
                     cx.who.tenant.ledger().removed(0);
                 }
                 recorded(id, record, result.map(|()| (Done {}, 0)), cx);
             }
             (Doing::Changing(record), Outcome::Removed(result)) => {
+                cx.who.tenant.settle(&result);
                 if let Ok(bytes) = result {
                     cx.who.tenant.ledger().removed(bytes);
                 }
                 recorded(id, record, result.map(|bytes| (Removed { bytes }, bytes)), cx);
             }
             (Doing::Changing(record), Outcome::Renamed(result)) => {
+                cx.who.tenant.settle(&result);
                 if let Ok(Some(bytes)) = result.as_ref().map(|renamed| renamed.replaced) {
                     cx.who.tenant.ledger().removed(bytes);
                 }
@@ -161,7 +165,11 @@ impl Command {
             (Doing::Parts, Outcome::Parts(result)) => answer(id, result.map(|parts| Parts { parts }), cx),
             (Doing::RemovingParts(ids), Outcome::PartsRemoved(removed, result)) => {
                 release(&ids, cx);
-                removed.iter().for_each(|(part, _)| cx.who.tenant.ledger().part_removed(*part));
+                cx.who.tenant.settle(&result);
+                // Those of a run that was refused half-way are gone too.
+                if matches!(result, Ok(()) | Err(Fault::Refused(_))) {
+                    removed.iter().for_each(|(part, _)| cx.who.tenant.ledger().part_removed(*part));
+                }
                 let bytes = removed.iter().map(|(_, bytes)| bytes).sum();
                 answer(id, result.map(|()| PartsRemoved { parts: removed.len() as u64, bytes }), cx);
             }
@@ -169,8 +177,11 @@ impl Command {
                 cx.fail(id, &fault);
             }
             (doing, outcome) => {
-                if let Doing::RemovingParts(ids) = doing {
-                    release(&ids, cx);
+                if let Doing::RemovingParts(ids) = &doing {
+                    release(ids, cx);
+                }
+                if matches!(doing, Doing::Mkdir(_) | Doing::Changing(_) | Doing::RemovingParts(_)) {
+                    cx.who.tenant.ledger().doubt();
                 }
                 let what = if matches!(outcome, Outcome::Panicked) {
                     "a job panicked"

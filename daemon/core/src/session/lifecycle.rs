@@ -122,7 +122,7 @@ impl Session {
         if self.fx.mute {
             return;
         }
-        self.fx.outbox.drop_chunks();
+        self.fx.outbox.cut_off();
         if let Some(refusal) = refusal {
             self.fx.say(&Reply::error(0, refusal));
         }

@@ -176,7 +176,7 @@ impl Entering {
             }
             (stage, outcome) => {
                 if let Stage::Surveying { tenant, .. } = &stage {
-                    *tenant.tenancy.borrow_mut() = Tenancy::Unknown;
+                    *tenant.tenancy.borrow_mut() = Tenancy::Unknown { doubtful: true };
                 }
                 let fault = match outcome {
                     Outcome::Surveyed(Err(fault)) => fault,
@@ -229,13 +229,15 @@ impl Entering {
             self.stage = Stage::Waiting { name, user, since, look };
             return self.still();
         };
+        let mut doubtful = false;
         let home = match &mut *tenant.tenancy.borrow_mut() {
             Tenancy::Open { home, .. } => Some(Arc::clone(home)),
             Tenancy::Surveying => {
                 self.stage = Stage::Waiting { name, user, since, look };
                 return self.still();
             }
-            unknown @ Tenancy::Unknown => {
+            unknown @ Tenancy::Unknown { .. } => {
+                doubtful = matches!(unknown, Tenancy::Unknown { doubtful: true });
                 *unknown = Tenancy::Surveying;
                 None
             }
@@ -245,6 +247,7 @@ impl Entering {
                 storage: shared.storage(),
                 user: name.clone(),
                 durability: shared.durability(),
+                doubtful,
             });
             self.stage = Stage::Surveying { name, user, tenant };
             return self.still();

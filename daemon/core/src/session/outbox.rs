@@ -85,6 +85,19 @@ impl Outbox {
         self.chunks = self.pieces.iter().filter(|piece| matches!(piece, Piece::Chunk(_))).count();
     }
 
+    /// Takes back the chunks of which nothing was sent yet, and all that was to follow them: the end of a download means nothing without its bytes.
+    pub(super) fn cut_off(&mut self) {
+        let begun = usize::from(self.taken > 0);
+        let chunk = self.pieces.iter().skip(begun).position(|piece| matches!(piece, Piece::Chunk(_)));
+        let Some(chunk) = chunk else { return };
+        for piece in self.pieces.drain(begun + chunk..) {
+            match piece {
+                Piece::Messages(bytes) => self.message_bytes -= bytes.len(),
+                Piece::Chunk(_) => self.chunks -= 1,
+            }
+        }
+    }
+
     /// Forgets everything: nobody will read it.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
@@ -156,5 +169,16 @@ mod tests {
         outbox.drop_chunks();
         assert_eq!(outbox.chunks(), 1);
         assert_eq!(outbox.front().len(), 5 + 32 + 10 - 1);
+    }
+
+    #[test]
+    fn the_end_of_a_download_is_not_said_without_its_bytes() {
+        let mut outbox = Outbox::default();
+        outbox.message(&Reply::begin(1, &Done {}));
+        let begin = outbox.front().len();
+        outbox.chunk(Chunk::with_len(Vec::new(), 10));
+        outbox.message(&Reply::ok(1, &Done {}));
+        outbox.cut_off();
+        assert_eq!((outbox.front().len(), outbox.message_bytes(), outbox.chunks()), (begin, begin, 0));
     }
 }

@@ -10,7 +10,7 @@ use super::effects::{Context, Record};
 use super::task::Task;
 use crate::fault::Fault;
 use crate::job::{Job, Outcome};
-use crate::quota::Reservation;
+use crate::quota::{Ledger, Reservation};
 use crate::transfer::{Published, Sink, part_id};
 use ftp_proto::limits::INTEGER;
 use ftp_proto::message::{Put, PutBegin, PutEnd, Refusal, Reply};
@@ -69,7 +69,7 @@ pub(super) fn start(id: u64, put: Put, cx: &mut Context<'_>) -> Task {
                     upload.stage = Stage::Finishing;
                     cx.fx.submit(Job::Store { home, put, chunk: chunks.pop(), end });
                 }
-                Some(_) => return upload.failed(&md5_missing(), 0, cx),
+                Some(_) => return upload.not_begun(&md5_missing(), cx),
             }
             Task::Put(upload)
         }
@@ -126,14 +126,12 @@ impl Upload {
                 self.failed(&failed.fault, failed.left, cx)
             }
             (_, outcome) => {
-                // The part may hold anything up to what was announced.
                 let what = if matches!(outcome, Outcome::Panicked) {
                     "a job panicked"
                 } else {
                     "a job came home to the wrong stage"
                 };
-                let left = self.reservation.held();
-                self.failed(&Fault::Bug(what), left, cx)
+                self.failed(&Fault::Bug(what), None, cx)
             }
         }
     }
@@ -193,8 +191,21 @@ impl Upload {
         Task::Idle
     }
 
-    fn failed(self, fault: &Fault, left: u64, cx: &mut Context<'_>) -> Task {
-        cx.who.tenant.ledger().ended(self.reservation, left);
+    /// It failed; its part holds `left` bytes, if anybody knows.
+    fn failed(self, fault: &Fault, left: Option<u64>, cx: &mut Context<'_>) -> Task {
+        self.end(fault, cx, |ledger, reservation| match left {
+            Some(left) => ledger.ended(reservation, left),
+            None => ledger.lost(reservation),
+        })
+    }
+
+    /// It failed before any job had it.
+    fn not_begun(self, fault: &Fault, cx: &mut Context<'_>) -> Task {
+        self.end(fault, cx, Ledger::withdrawn)
+    }
+
+    fn end(self, fault: &Fault, cx: &mut Context<'_>, settle: impl FnOnce(&mut Ledger, Reservation)) -> Task {
+        settle(&mut cx.who.tenant.ledger(), self.reservation);
         cx.who.tenant.open.borrow_mut().remove(&self.part);
         cx.inbox.fail_put(self.id);
         let refusal = cx.fail(self.id, fault);

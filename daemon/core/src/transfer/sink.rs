@@ -36,8 +36,8 @@ pub struct Sink {
 pub struct PutFailed {
     /// Why.
     pub fault: Fault,
-    /// The bytes that the part still holds; 0 if there is none any more.
-    pub left: u64,
+    /// The bytes that the part still holds, 0 if there is none any more; none if nobody knows.
+    pub left: Option<u64>,
 }
 
 /// An upload that is in place.
@@ -68,12 +68,6 @@ fn cv_name(id: Etag) -> String {
     format!("{id}.cv")
 }
 
-/// Removes what an earlier attempt left.
-fn drop_part(home: &Home, id: Etag) -> Result<(), Fault> {
-    home.remove_part(&part_name(id))?;
-    home.remove_part(&cv_name(id))
-}
-
 impl Sink {
     /// Makes the part, or opens what an earlier attempt at the same path and size left; that has to be hashed before it counts.
     ///
@@ -87,7 +81,11 @@ impl Sink {
                 let md5 = put.md5.then(Md5::default);
                 Ok(Self { home, put, id, part, cv, head, tree: Tree::new(), md5, hashing })
             }
-            Err(fault) => Err(PutFailed { fault, left: home.part_size(id) }),
+            Err(fault) => {
+                // A refusal came before anything was changed.
+                let untouched = matches!(fault, Fault::Refused(_));
+                Err(PutFailed { left: untouched.then(|| home.part_size(id)).flatten(), fault })
+            }
         }
     }
 
@@ -133,9 +131,12 @@ impl Sink {
         self.head + self.tree.count() * VALUE as u64
     }
 
-    /// Cuts off everything that is not in the tree.
+    /// Cuts off everything that is not in the tree: durably, for those bytes are free from now on.
     fn cut(&self) -> Result<(), Fault> {
-        self.part.set_len(self.offset()).during("cut a part")?;
+        if self.part.facts().during("look at an open file")?.size > self.offset() {
+            self.part.set_len(self.offset()).during("cut a part")?;
+            self.home.sync_file(&*self.part)?;
+        }
         self.cv.set_len(self.value_at()).during("cut a sidecar")
     }
 
@@ -209,17 +210,17 @@ impl Sink {
         match published {
             Err(fault) => Err(self.fail(fault)),
             Ok((replaced, synced)) => {
-                let dropped = self.home.remove_part(&cv_name(self.id));
+                let dropped = self.home.remove_part(&cv_name(self.id)).map(|_| ());
                 let stored = stored(&*self.part, &self.put, end);
                 Ok(Published { stored, replaced, unsynced: synced.and(dropped).err() })
             }
         }
     }
 
-    /// Closes the part and says how many bytes it holds.
+    /// Closes the part and says how many bytes it holds, if the disk says so.
     #[must_use]
-    pub fn close(self: Box<Self>) -> u64 {
-        self.part.facts().map_or(self.put.size, |facts| facts.size)
+    pub fn close(self: Box<Self>) -> Option<u64> {
+        self.part.facts().ok().map(|facts| facts.size)
     }
 
     fn fail(self: Box<Self>, fault: Fault) -> PutFailed {
@@ -229,9 +230,8 @@ impl Sink {
     }
 
     fn discard(self: Box<Self>, fault: Fault) -> PutFailed {
-        let gone = drop_part(&self.home, self.id);
-        let left = if gone.is_ok() { 0 } else { self.home.part_size(self.id) };
-        PutFailed { fault, left }
+        let gone = self.home.drop_upload(self.id);
+        PutFailed { fault, left: gone.ok().map(|()| 0) }
     }
 }
 
@@ -248,7 +248,7 @@ fn open_files(home: &Home, id: Etag, put: &Put) -> Result<Files, Fault> {
     {
         return Ok((part, cv, head, true));
     }
-    drop_part(home, id)?;
+    home.drop_upload(id)?;
     let created =
         |name: &str| home.open_part(name, true)?.ok_or(Fault::Bug("a part that was made is not there"));
     let (cv, part) = (created(&cv_name(id))?, created(&part_name(id))?);
@@ -300,8 +300,8 @@ pub fn store(home: &Home, put: &Put, chunk: Option<&Chunk>, end: &PutEnd) -> Res
     let id = part_id(&put.path);
     let result = store_as(home, put, chunk, end, id);
     result.map_err(|fault| {
-        let gone = drop_part(home, id);
-        PutFailed { left: if gone.is_ok() { 0 } else { home.part_size(id) }, fault }
+        let gone = home.drop_upload(id);
+        PutFailed { fault, left: gone.ok().map(|()| 0) }
     })
 }
 
@@ -321,15 +321,18 @@ fn store_as(
     if data.len() as u64 != put.size {
         return Err(Fault::refused(Code::BadRequest, "put_end came with chunks missing"));
     }
-    let mut md5 = Md5::default();
-    md5.update(data);
-    if tree.root() != end.root || (put.md5 && Some(md5.finish()) != end.md5) {
+    let md5 = put.md5.then(|| {
+        let mut md5 = Md5::default();
+        md5.update(data);
+        md5.finish()
+    });
+    if tree.root() != end.root || (md5.is_some() && md5 != end.md5) {
         return Err(Fault::refused(
             Code::DigestMismatch,
             "the file arrived with another hash than it was sent with",
         ));
     }
-    drop_part(home, id)?;
+    home.drop_upload(id)?;
     let name = part_name(id);
     let file = home.open_part(&name, true)?.ok_or(Fault::Bug("a part that was made is not there"))?;
     file.write_all_at(data, 0).during("write a file")?;

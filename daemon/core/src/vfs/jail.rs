@@ -4,7 +4,6 @@
 //! RESOLVE_NO_XDEV`, so that there is no moment between a check and a use. What follows is a call on that directory and a single name.
 
 use super::storage::{Entries, Facts, Folder, OpenFile, Storage};
-use ftp_proto::UserName;
 use ftp_proto::message::Kind;
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, Timespec, Timestamps,
@@ -39,16 +38,19 @@ impl Jail {
     pub fn new(users: PathBuf) -> Self {
         Self { users }
     }
+
+    fn open(&self) -> Result<OwnedFd, Errno> {
+        rustix::fs::open(&self.users, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    }
 }
 
 impl Storage for Jail {
-    fn user(&self, name: &UserName) -> Result<Box<dyn Folder>, Errno> {
-        let users = rustix::fs::open(&self.users, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        match rustix::fs::mkdirat(&users, name.as_str(), Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error),
-        }
-        Directory(users).directory(name.as_str().as_ref())
+    fn users(&self) -> Result<Box<dyn Folder>, Errno> {
+        Ok(Box::new(Directory(self.open()?)))
+    }
+
+    fn sync(&self) -> Result<(), Errno> {
+        rustix::fs::syncfs(self.open()?)
     }
 }
 

@@ -74,22 +74,16 @@ pub struct Renamed {
 impl Home {
     /// Opens `home` and `parts` of a user, making what is missing, and tidies `parts` up. No session of the user may be open.
     ///
+    /// What an earlier process left unsynced is durable by now: the daemon sees to that when it starts.
+    ///
     /// # Errors
     /// The folder cannot be used, or the kernel has no `openat2`.
     pub fn open(storage: &dyn Storage, user: &UserName, durability: Durability) -> Result<Self, Fault> {
-        let folder = match storage.user(user) {
-            Err(Errno::NOSYS) => Err(Errno::NOSYS).during("use openat2: Linux 5.6 or newer is needed"),
-            result => result.during("open a user's folder"),
-        }?;
-        let own = |name: &str| {
-            match folder.mkdir(name) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(error).during("make a user's folder"),
-            }
-            folder.directory(name.as_ref()).during("open a user's folder")
-        };
-        let (root, parts) = (own("home")?, own("parts")?);
+        let users = storage.users().during("open the folder of all users")?;
+        let folder = own(&*users, user.as_str())?;
+        let (root, parts) = (own(&*folder, "home")?, own(&*folder, "parts")?);
         let home = Self { folder, root, parts, names: Mutex::new(()), durability };
+        home.sync(&*users)?;
         home.sync(&*home.folder)?;
         home.tidy_parts()?;
         Ok(home)
@@ -196,7 +190,10 @@ impl Home {
     pub fn mkdir(&self, path: &VirtualPath) -> Result<(), Fault> {
         let (dir, leaf) = self.parent(path)?;
         dir.mkdir(leaf).map_err(|error| denied(error, path, "make a directory"))?;
-        self.sync(&*dir)
+        self.sync(&*dir).inspect_err(|_| {
+            // Nobody may find it and put something into it that is then called durable.
+            let _best_effort = dir.rmdir(leaf);
+        })
     }
 
     /// Removes an empty directory, durably.
@@ -304,6 +301,18 @@ impl Home {
             there.map(|there| there.size)
         };
         Ok((replaced, self.sync(&*dir)))
+    }
+}
+
+/// Opens a directory of the daemon's own, making it if it is not there.
+fn own(above: &dyn Folder, name: &str) -> Result<Box<dyn Folder>, Fault> {
+    match above.mkdir(name) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error).during("make a user's folder"),
+    }
+    match above.directory(name.as_ref()) {
+        Err(Errno::NOSYS) => Err(Errno::NOSYS).during("use openat2: Linux 5.6 or newer is needed"),
+        result => result.during("open a user's folder"),
     }
 }
 

@@ -25,21 +25,30 @@ impl Home {
         }
     }
 
-    /// Removes a file of `parts`, if it is there.
-    pub(crate) fn remove_part(&self, name: &str) -> Result<(), Fault> {
+    /// Drops an unfinished upload, if there is one: durably, for its bytes are free from now on.
+    pub(crate) fn drop_upload(&self, id: Etag) -> Result<(), Fault> {
+        let had = self.remove_part(&format!("{id}.part"))?;
+        self.remove_part(&format!("{id}.cv"))?;
+        if had { self.sync_parts() } else { Ok(()) }
+    }
+
+    /// Removes a file of `parts`, and says whether it was there.
+    pub(crate) fn remove_part(&self, name: &str) -> Result<bool, Fault> {
         match self.parts.unlink(name) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(error).during("remove a part"),
         }
     }
 
-    /// The bytes that a part holds; 0 if there is none.
-    pub(crate) fn part_size(&self, id: Etag) -> u64 {
-        look(&*self.parts, &format!("{id}.part")).ok().flatten().map_or(0, |facts| facts.size)
+    /// The bytes that a part holds, 0 if there is none; none if the disk does not say.
+    pub(crate) fn part_size(&self, id: Etag) -> Option<u64> {
+        let facts = look(&*self.parts, &format!("{id}.part")).ok()?;
+        Some(facts.map_or(0, |facts| facts.size))
     }
 
     /// Makes the names in `parts` durable.
-    pub(crate) fn sync_parts(&self) -> Result<(), Fault> {
+    fn sync_parts(&self) -> Result<(), Fault> {
         self.sync(&*self.parts)
     }
 
@@ -55,16 +64,17 @@ impl Home {
     /// Drops what no upload can go on with: a part without a sound sidecar, a sidecar without a part, other leftovers, and what is too old.
     pub(super) fn tidy_parts(&self) -> Result<(), Fault> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut dropped = false;
         for name in self.part_names()? {
             let keep = match name.rsplit_once('.') {
                 Some((id, "part" | "cv")) => self.sidecar(id).is_some() && self.is_fresh(id, now),
                 _ => false,
             };
             if !keep {
-                self.remove_part(&name)?;
+                dropped |= self.remove_part(&name)?;
             }
         }
-        Ok(())
+        if dropped { self.sync_parts() } else { Ok(()) }
     }
 
     /// There is a part, and its sidecar was written to lately. The part's own time is the client's from just before it is put in place.
@@ -89,7 +99,8 @@ impl Home {
             let Some(id) = name.strip_suffix(".part").and_then(|id| id.parse::<Etag>().ok()) else {
                 continue;
             };
-            parts.push((id, self.part_size(id)));
+            let facts = look(&*self.parts, &name)?;
+            parts.push((id, facts.map_or(0, |facts| facts.size)));
         }
         Ok(parts)
     }
@@ -120,10 +131,9 @@ impl Home {
     pub fn remove_parts(&self, ids: &[Etag]) -> (Vec<(Etag, u64)>, Result<(), Fault>) {
         let mut removed = Vec::new();
         for id in ids {
-            let result = self.remove_upload(*id);
-            match result {
+            match self.remove_upload(*id) {
                 Ok(size) => removed.push((*id, size)),
-                Err(fault) => return (removed, Err(fault)),
+                Err(fault) => return (removed, self.sync_parts().and(Err(fault))),
             }
         }
         (removed, self.sync_parts())

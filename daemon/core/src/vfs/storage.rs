@@ -3,8 +3,8 @@
 //! The real one is [`Jail`](super::Jail). Another one can lose what was not synced, fail, or stop the process at any call, which is how
 //! the promises about crashes are tested. Every call here blocks: only workers make them.
 
+use ftp_proto::Etag;
 use ftp_proto::message::Kind;
-use ftp_proto::{Etag, UserName};
 use rustix::io::Errno;
 use std::any::Any;
 use std::ffi::{OsStr, OsString};
@@ -15,11 +15,16 @@ use std::time::Duration;
 
 /// A disk with a folder for each user.
 pub trait Storage: fmt::Debug + Send + Sync {
-    /// Opens the folder of a user; it is made, for nobody else, if it is not there.
+    /// Opens the folder that holds each user's.
     ///
     /// # Errors
-    /// As the system says; `ENOSYS` where paths cannot be resolved safely.
-    fn user(&self, name: &UserName) -> Result<Box<dyn Folder>, Errno>;
+    /// As the system says.
+    fn users(&self) -> Result<Box<dyn Folder>, Errno>;
+    /// Makes everything durable that was done so far, also by a process that is gone.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn sync(&self) -> Result<(), Errno>;
 }
 
 /// A directory that is held open. A `leaf` is a single name in it; no call follows a link.
@@ -27,7 +32,7 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// Opens the directory that `path`, names with `/` between them, leads to from here; `.` is this one.
     ///
     /// # Errors
-    /// As the system says; `ELOOP` or `EXDEV` where it would lead over a link or to another file system.
+    /// As the system says; `ELOOP` or `EXDEV` where it would lead over a link or to another file system, `ENOSYS` where the system cannot tell.
     fn directory(&self, path: &OsStr) -> Result<Box<dyn Folder>, Errno>;
     /// Looks at the directory itself.
     ///

@@ -274,7 +274,7 @@ fn a_full_disk_costs_half_a_chunk_and_no_more() {
     let sink = ground.open(&put, &bytes);
     let appended = sink.append(chunks(&bytes, 0, BATCH * CHUNK));
     let failure = appended.sink.expect_err("it does not fit");
-    assert_eq!((code(&failure.fault), failure.left), (Code::NoSpace, 2 * CHUNK as u64));
+    assert_eq!((code(&failure.fault), failure.left), (Code::NoSpace, Some(2 * CHUNK as u64)));
     assert_eq!(fs::metadata(ground.part("/file")).expect("kept").len(), 2 * CHUNK as u64);
     let eager = Put { eager: true, ..super::put("/eager", CHUNK) };
     let chunk = chunks(&bytes[..CHUNK], 0, CHUNK).remove(0);
