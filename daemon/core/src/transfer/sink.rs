@@ -75,18 +75,18 @@ impl Sink {
     /// The target cannot be a file, or the disk fails.
     pub fn open(home: Arc<Home>, put: Put) -> Result<Self, PutFailed> {
         let id = part_id(&put.path);
-        let opened = home.expect_target(&put.path).and_then(|()| open_files(&home, id, &put));
-        match opened {
-            Ok((part, cv, head, hashing)) => {
-                let md5 = put.md5.then(Md5::default);
-                Ok(Self { home, put, id, part, cv, head, tree: Tree::new(), md5, hashing })
+        let untouched = |fault| PutFailed { fault, left: home.part_size(id) };
+        home.expect_target(&put.path).map_err(untouched)?;
+        let files = match find_files(&home, id, &put).map_err(untouched)? {
+            Some(files) => files,
+            None => {
+                home.drop_upload(id).map_err(|fault| PutFailed { fault, left: None })?;
+                make_files(&home, id, &put).map_err(|fault| discarded(&home, id, fault))?
             }
-            Err(fault) => {
-                // A refusal came before anything was changed.
-                let untouched = matches!(fault, Fault::Refused(_));
-                Err(PutFailed { left: untouched.then(|| home.part_size(id)).flatten(), fault })
-            }
-        }
+        };
+        let Files { part, cv, head, hashing } = files;
+        let md5 = put.md5.then(Md5::default);
+        Ok(Self { home, put, id, part, cv, head, tree: Tree::new(), md5, hashing })
     }
 
     /// Checks the next slice of what was left; at most [`REHASH_SLICE`] bytes.
@@ -230,15 +230,22 @@ impl Sink {
     }
 
     fn discard(self: Box<Self>, fault: Fault) -> PutFailed {
-        let gone = self.home.drop_upload(self.id);
-        PutFailed { fault, left: gone.ok().map(|()| 0) }
+        discarded(&self.home, self.id, fault)
     }
 }
 
-/// The part, its sidecar, where the values begin, and whether there is something to check.
-type Files = (Box<dyn OpenFile>, Box<dyn OpenFile>, u64, bool);
+/// The files of an upload.
+struct Files {
+    part: Box<dyn OpenFile>,
+    cv: Box<dyn OpenFile>,
+    /// Where the values begin in `cv`.
+    head: u64,
+    /// There may be something to check.
+    hashing: bool,
+}
 
-fn open_files(home: &Home, id: Etag, put: &Put) -> Result<Files, Fault> {
+/// What an earlier attempt at the same file left, if one did.
+fn find_files(home: &Home, id: Etag, put: &Put) -> Result<Option<Files>, Fault> {
     if !put.restart
         && let (Some(part), Some(cv)) =
             (home.open_part(&part_name(id), false)?, home.open_part(&cv_name(id), false)?)
@@ -246,15 +253,23 @@ fn open_files(home: &Home, id: Etag, put: &Put) -> Result<Files, Fault> {
         && sidecar.size == put.size
         && sidecar.path == put.path.to_string()
     {
-        return Ok((part, cv, head, true));
+        return Ok(Some(Files { part, cv, head, hashing: true }));
     }
-    home.drop_upload(id)?;
+    Ok(None)
+}
+
+fn make_files(home: &Home, id: Etag, put: &Put) -> Result<Files, Fault> {
     let created =
         |name: &str| home.open_part(name, true)?.ok_or(Fault::Bug("a part that was made is not there"));
     let (cv, part) = (created(&cv_name(id))?, created(&part_name(id))?);
     let head = Sidecar { path: put.path.to_string(), size: put.size, mtime: put.mtime, etag: None }.encode();
     cv.write_all_at(&head, 0).during("write a sidecar")?;
-    Ok((part, cv, head.len() as u64, false))
+    Ok(Files { part, cv, head: head.len() as u64, hashing: false })
+}
+
+/// Drops what there is of an upload.
+fn discarded(home: &Home, id: Etag, fault: Fault) -> PutFailed {
+    PutFailed { fault, left: home.drop_upload(id).ok().map(|()| 0) }
 }
 
 /// Reads all of `buffer`, or says that the file ends before.
@@ -299,10 +314,7 @@ fn stored(file: &dyn OpenFile, put: &Put, end: &PutEnd) -> Stored {
 pub fn store(home: &Home, put: &Put, chunk: Option<&Chunk>, end: &PutEnd) -> Result<Published, PutFailed> {
     let id = part_id(&put.path);
     let result = store_as(home, put, chunk, end, id);
-    result.map_err(|fault| {
-        let gone = home.drop_upload(id);
-        PutFailed { fault, left: gone.ok().map(|()| 0) }
-    })
+    result.map_err(|fault| discarded(home, id, fault))
 }
 
 fn store_as(

@@ -27,8 +27,8 @@ impl Home {
 
     /// Drops an unfinished upload, if there is one: durably, for its bytes are free from now on.
     pub(crate) fn drop_upload(&self, id: Etag) -> Result<(), Fault> {
-        let had = self.remove_part(&format!("{id}.part"))?;
         self.remove_part(&format!("{id}.cv"))?;
+        let had = self.remove_part(&format!("{id}.part"))?;
         if had { self.sync_parts() } else { Ok(()) }
     }
 
