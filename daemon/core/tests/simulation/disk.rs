@@ -2,6 +2,9 @@
 //!
 //! A file's bytes are durable after its own `sync`, a name after that of its directory; a rename is one step, as journals make it. Until then a crash
 //! keeps any part of it: some writes and not others, half a write in steps of a sector, a size without its bytes, some names and not others.
+//!
+//! An *ordered* disk has one journal for all names, as ext4 and XFS do: each sync makes durable what was done to names before, and a crash keeps
+//! what was done up to some moment. A disk that is not keeps just what was asked for, and of the rest whatever it likes.
 
 use fastrand::Rng;
 use ftp_core::vfs::{Entries, Facts, Folder, OpenFile, Storage, Time};
@@ -57,6 +60,7 @@ struct State {
     /// Counts up at each change; the nanoseconds of all times.
     tick: u64,
     epoch: i64,
+    ordered: bool,
     /// Something was to go wrong; what, if it has not yet.
     planned: bool,
     trouble: Option<Trouble>,
@@ -122,7 +126,16 @@ impl Default for State {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let epoch = i64::try_from(now).expect("before the end of time");
         let nodes = vec![Node::Dir(DirNode::default())];
-        Self { nodes, journal: Vec::new(), tick: 0, epoch, planned: false, trouble: None, dead: false }
+        Self {
+            nodes,
+            journal: Vec::new(),
+            tick: 0,
+            epoch,
+            ordered: false,
+            planned: false,
+            trouble: None,
+            dead: false,
+        }
     }
 }
 
@@ -314,6 +327,12 @@ fn write(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 }
 
 impl Disk {
+    pub fn new(ordered: bool) -> Self {
+        let disk = Self::default();
+        disk.state().ordered = ordered;
+        disk
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A job that panics leaves no call half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -342,8 +361,7 @@ impl Disk {
     pub fn crash(&self, rng: &mut Rng) {
         let mut state = self.state();
         let count = state.journal.len();
-        if rng.bool() {
-            // A journal that is written in order.
+        if state.ordered {
             let kept = rng.usize(0..=count);
             state.commit(|at, _| at < kept);
         } else {
@@ -540,8 +558,8 @@ impl Folder for Dir {
 
     fn sync(&self) -> Result<(), Errno> {
         let mut state = self.disk.call()?;
-        let at = self.at;
-        state.commit(|_, change| change.touches(at));
+        let (at, ordered) = (self.at, state.ordered);
+        state.commit(|_, change| ordered || change.touches(at));
         Ok(())
     }
 }
@@ -623,6 +641,9 @@ impl OpenFile for File {
             return Err(error.into());
         }
         file.sync();
+        if state.ordered {
+            state.commit(|_, _| true);
+        }
         Ok(())
     }
 }
