@@ -1,6 +1,7 @@
 //! Sessions without a socket: real jobs on a real folder, run at once, with a clock that only moves when told.
 
 mod eager;
+mod evil_paths;
 
 use super::{Session, Setup, Shared};
 use crate::Limits;
@@ -249,6 +250,30 @@ fn root(file: &[u8]) -> String {
         tree.push(tree::value(file.len() as u64, (index * CHUNK) as u64, data));
     }
     tree.root().to_string()
+}
+
+/// Numbers that look random and are the same at every run.
+struct Dice(blake3::OutputReader);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof())
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes);
+        usize::try_from(u32::from_le_bytes(bytes)).expect("fits") % bound
+    }
+
+    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+}
+
+/// How much of something is tried: what the variable says, or else `usual`.
+fn count(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| text.parse().expect("a number"))
 }
 
 fn file(len: usize) -> Vec<u8> {
