@@ -1,7 +1,9 @@
 //! Sessions without a socket: real jobs on a real folder, run at once, with a clock that only moves when told.
 
 mod eager;
+mod entrance;
 mod evil_paths;
+mod lives;
 
 use super::{Session, Setup, Shared};
 use crate::Limits;
