@@ -272,8 +272,8 @@ mod tests {
         for key in ["ca.key", "server.key"] {
             assert_eq!(fs::metadata(out.join(key)).expect("there").mode() & 0o777, 0o600);
         }
-        let loaded =
-            tls::load(&out.join("server.pem"), &out.join("server.key"), SystemTime::now()).expect("serves");
+        let loaded = tls::load(&out.join("server.pem"), &out.join("server.key"), &out, SystemTime::now())
+            .expect("serves");
         assert_eq!(loaded.fingerprint, made.server);
         let left =
             loaded.not_after.duration_since(SystemTime::now()).expect("in the future").as_secs() / 86_400;

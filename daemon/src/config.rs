@@ -4,6 +4,7 @@ use ftp_core::Limits;
 use ftp_core::account::ron_text;
 use ftp_core::vfs::Durability;
 use ftp_proto::Printable;
+use rustix::fs::{Mode, OFlags};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
@@ -106,8 +107,11 @@ impl Config {
 fn read(file: &Path) -> Result<String, ConfigFault> {
     let name = file.display().to_string();
     let fault = |what: std::fmt::Arguments<'_>| ConfigFault(format!("{}: {what}", Printable(&name)));
-    let opened =
-        File::open(file).map_err(|error| fault(format_args!("the config cannot be opened: {error}")))?;
+    // A FIFO would have us wait for its other end.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = rustix::fs::open(file, flags, Mode::empty()).map(File::from).map_err(|error| {
+        fault(format_args!("the config cannot be opened: {}", std::io::Error::from(error)))
+    })?;
     if !opened.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(fault(format_args!("the config is not a regular file")));
     }
@@ -394,6 +398,11 @@ mod tests {
             Config::load(Path::new("/nowhere/x.ron")).expect_err("missing").0.contains("cannot be opened")
         );
         assert!(Config::load(Path::new("/")).expect_err("a folder").0.contains("not a regular file"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::RUSR, 0)
+            .expect("a FIFO");
+        assert!(Config::load(&fifo).expect_err("a FIFO").0.contains("not a regular file"));
         assert!(load(&" ".repeat(1024 * 1024 + 1)).expect_err("too large").contains("larger than"));
         for text in ["", "[]", "(", "certificate: \"x\""] {
             assert!(load(text).is_err(), "{text}");

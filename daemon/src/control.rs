@@ -71,7 +71,7 @@ fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
             {
                 warn!(logs.daemon, "changes of listen, data, durability and log need a restart");
             }
-            match tls::load(&new.certificate, &new.private_key, SystemTime::now()) {
+            match tls::load(&new.certificate, &new.private_key, &new.data, SystemTime::now()) {
                 Err(fault) => {
                     error!(logs.daemon, "the certificate is bad; the old one stays"; "why" => fault.to_string())
                 }

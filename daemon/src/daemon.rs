@@ -103,7 +103,7 @@ fn config_file(given: Option<String>) -> Result<PathBuf, String> {
 }
 
 fn check(config: &Config) -> Result<(ServerTls, Users), String> {
-    let tls = tls::load(&config.certificate, &config.private_key, SystemTime::now())
+    let tls = tls::load(&config.certificate, &config.private_key, &config.data, SystemTime::now())
         .map_err(|fault| fault.to_string())?;
     let users = Users::load(&config.user_file()).map_err(|fault| fault.to_string())?;
     Ok((tls, users))

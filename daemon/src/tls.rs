@@ -1,10 +1,11 @@
 //! The server's certificate and key, read and checked; what is wrong with them is said before anybody connects.
 
 use ftp_proto::limits::ALPN;
+use rustix::fs::{Mode, OFlags};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs::File;
-use std::io::{self, BufReader, Read as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,11 +44,16 @@ pub struct TlsConfigFault(pub String);
 /// Reads a certificate chain and its key, and checks that they can serve.
 ///
 /// # Errors
-/// A file is missing, unreadable, encrypted, or of another kind; the key may be read by others or is of another certificate; the certificate is not
-/// valid now.
-pub fn load(certificate: &Path, private_key: &Path, now: SystemTime) -> Result<ServerTls, TlsConfigFault> {
+/// A file is missing, unreadable, encrypted, or of another kind; the key may be read by others, belongs to somebody else or is of another
+/// certificate; the certificate is not valid now. The key has to be root's or ours, or, when we are root, of the owner of `data`: the daemon's user.
+pub fn load(
+    certificate: &Path,
+    private_key: &Path,
+    data: &Path,
+    now: SystemTime,
+) -> Result<ServerTls, TlsConfigFault> {
     let chain = chain(certificate)?;
-    let key = key(private_key)?;
+    let key = key(private_key, data)?;
     let leaf = &chain[0];
     let not_after = check_time(leaf, certificate, now)?;
     let fingerprint = fingerprint(leaf);
@@ -84,7 +90,7 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
 /// # Errors
 /// There is none, or the file cannot be read.
 pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigFault> {
-    let text = read(path, "certificate", "make one with scripts/mkcert.sh")?;
+    let text = read(&open(path, "certificate")?, path)?;
     let chain: Result<Vec<_>, _> = rustls_pemfile::certs(&mut text.as_slice()).collect();
     let chain =
         chain.map_err(|error| TlsConfigFault(format!("{}: not a PEM file: {error}", path.display())))?;
@@ -97,19 +103,21 @@ pub fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigFault
     Ok(chain)
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsConfigFault> {
+fn key(path: &Path, data: &Path) -> Result<PrivateKeyDer<'static>, TlsConfigFault> {
     let fault = |what: &str| TlsConfigFault(format!("{}: {what}", path.display()));
-    let facts = std::fs::metadata(path)
-        .map_err(|error| missing(path, "private key", "make one with scripts/mkcert.sh", &error))?;
+    let file = open(path, "private key")?;
+    // Of the file that is read, whatever the name leads to by then.
+    let facts = file.metadata().map_err(|error| fault(&format!("it cannot be looked at: {error}")))?;
     let mode = facts.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(fault(&format!("others may read the private key (mode {mode:04o}): chmod 600 it")));
     }
     let us = rustix::process::geteuid().as_raw();
-    if facts.uid() != us && facts.uid() != 0 && us != 0 {
-        return Err(fault("the private key belongs to another user: it must be root's or ours"));
+    let daemons = || std::fs::metadata(data).is_ok_and(|data| data.uid() == facts.uid());
+    if facts.uid() != us && facts.uid() != 0 && !(us == 0 && daemons()) {
+        return Err(fault("the private key belongs to another user: it must be root's or the daemon's"));
     }
-    let text = read(path, "private key", "make one with scripts/mkcert.sh")?;
+    let text = read(&file, path)?;
     let shown = String::from_utf8_lossy(&text);
     if shown.contains("ENCRYPTED") {
         return Err(fault(
@@ -121,19 +129,27 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsConfigFault> {
     key.ok_or_else(|| fault("there is no private key in it; it should have a block that begins with '-----BEGIN PRIVATE KEY-----'"))
 }
 
-fn read(path: &Path, what: &str, hint: &str) -> Result<Vec<u8>, TlsConfigFault> {
-    let file = File::open(path).map_err(|error| missing(path, what, hint, &error))?;
-    let mut text = Vec::new();
-    BufReader::new(file)
-        .take(FILE)
-        .read_to_end(&mut text)
-        .map_err(|error| missing(path, what, hint, &error))?;
-    Ok(text)
+/// Opens a regular file; never waits for the other end of a FIFO.
+fn open(path: &Path, what: &str) -> Result<File, TlsConfigFault> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(|error| {
+        let error = io::Error::from(error);
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        let hint = if missing { "make one with scripts/mkcert.sh" } else { "check who may read it" };
+        TlsConfigFault(format!("{}: the {what} cannot be read: {error}; {hint}", path.display()))
+    })?;
+    if file.metadata().is_ok_and(|facts| facts.is_file()) {
+        Ok(file)
+    } else {
+        Err(TlsConfigFault(format!("{}: the {what} is not a regular file", path.display())))
+    }
 }
 
-fn missing(path: &Path, what: &str, hint: &str, error: &io::Error) -> TlsConfigFault {
-    let hint = if error.kind() == io::ErrorKind::NotFound { hint } else { "check who may read it" };
-    TlsConfigFault(format!("{}: the {what} cannot be read: {error}; {hint}", path.display()))
+fn read(file: &File, path: &Path) -> Result<Vec<u8>, TlsConfigFault> {
+    let mut text = Vec::new();
+    let read = file.take(FILE).read_to_end(&mut text);
+    read.map_err(|error| TlsConfigFault(format!("{}: it cannot be read: {error}", path.display())))?;
+    Ok(text)
 }
 
 fn check_time(leaf: &CertificateDer<'_>, path: &Path, now: SystemTime) -> Result<SystemTime, TlsConfigFault> {
@@ -185,8 +201,73 @@ mod tests {
         std::fs::write(&cert_path, certificate).expect("written");
         std::fs::write(&key_path, key).expect("written");
         std::fs::set_permissions(&key_path, std::fs::Permissions::from_mode(mode)).expect("ours");
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(20_000 * 86_400);
-        load(&cert_path, &key_path, now).map_err(|fault| fault.0)
+        load(&cert_path, &key_path, folder.path(), then()).map_err(|fault| fault.0)
+    }
+
+    fn then() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(20_000 * 86_400)
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_or_write_is_refused() {
+        let (certificate, key) = pair(19_000..21_000);
+        for mode in 0o600..=0o777 {
+            let checked = check(&certificate, &key, mode);
+            assert_eq!(checked.is_ok(), mode & 0o077 == 0, "{mode:o}");
+            assert!(checked.err().is_none_or(|error| error.contains("chmod 600")), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_roots_or_the_daemons() {
+        if !rustix::process::geteuid().is_root() {
+            println!("SKIPPED: only root can give a file away");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let (certificate, key) = pair(19_000..21_000);
+        std::fs::write(at("c.pem"), certificate).expect("written");
+        std::fs::write(at("k.pem"), key).expect("written");
+        std::fs::set_permissions(at("k.pem"), std::fs::Permissions::from_mode(0o600)).expect("ours");
+        std::fs::create_dir(at("data")).expect("made");
+        for (keys, datas, good) in
+            [(0, 0, true), (4711, 4711, true), (0, 4711, true), (4711, 0, false), (4711, 4712, false)]
+        {
+            std::os::unix::fs::chown(at("k.pem"), Some(keys), None).expect("root may");
+            std::os::unix::fs::chown(at("data"), Some(datas), None).expect("root may");
+            let loaded = load(&at("c.pem"), &at("k.pem"), &at("data"), then());
+            assert_eq!(loaded.is_ok(), good, "the key of {keys} beside data of {datas}");
+            assert!(loaded.err().is_none_or(|fault| fault.0.contains("another user")));
+        }
+    }
+
+    /// They are files of a renewing program, often, behind links: what counts is the file that is read.
+    #[test]
+    fn what_is_no_file_is_refused_at_once_and_a_link_is_looked_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let (certificate, key) = pair(19_000..21_000);
+        std::fs::write(at("c.pem"), certificate).expect("written");
+        std::fs::write(at("k.pem"), key).expect("written");
+        for link in ["c", "k"] {
+            std::os::unix::fs::symlink(at(&format!("{link}.pem")), at(link)).expect("a link");
+        }
+        let check = |certificate: &str, key: &str| {
+            load(&at(certificate), &at(key), folder.path(), then()).err().map(|fault| fault.0)
+        };
+        for (mode, want) in [(0o600, None), (0o644, Some("chmod 600"))] {
+            std::fs::set_permissions(at("k.pem"), std::fs::Permissions::from_mode(mode)).expect("ours");
+            let told = check("c", "k");
+            assert_eq!(told.is_some(), want.is_some(), "{told:?}");
+            assert!(told.is_none_or(|told| want.is_some_and(|want| told.contains(want))));
+        }
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+        for (certificate, key) in [("fifo", "k"), ("c", "fifo"), (".", "k"), ("c", ".")] {
+            let told = check(certificate, key).unwrap_or_default();
+            assert!(told.contains("not a regular file"), "{certificate} {key}: {told}");
+        }
     }
 
     #[test]
@@ -218,7 +299,8 @@ mod tests {
             assert!(error.contains(want), "{want}: {error}");
         }
         let nowhere = Path::new("/nonexistent/x.pem");
-        let error = load(nowhere, nowhere, SystemTime::now()).err().map(|fault| fault.0).unwrap_or_default();
+        let error =
+            load(nowhere, nowhere, nowhere, SystemTime::now()).err().map(|fault| fault.0).unwrap_or_default();
         assert!(error.contains("mkcert.sh"), "{error}");
     }
 }

@@ -286,6 +286,28 @@ mod tests {
         }
     }
 
+    /// Of all characters that there are, at the front and after it.
+    #[test]
+    fn no_character_but_those_of_the_rule_is_in_a_user_name() {
+        for c in '\0'..=char::MAX {
+            let first = matches!(c, 'a'..='z' | '_');
+            assert_eq!(UserName::new(&format!("{c}x")).is_ok(), first, "{c:?}");
+            let later = first || matches!(c, '0'..='9' | '.' | '-');
+            assert_eq!(UserName::new(&format!("x{c}")).is_ok(), later, "{c:?}");
+        }
+    }
+
+    #[test]
+    fn no_character_but_controls_and_the_slash_is_kept_out_of_a_name() {
+        for c in '\0'..=char::MAX {
+            let fine = !matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '/');
+            let text = format!("x{c}");
+            let name = Name::new(&text);
+            assert_eq!(name.is_ok(), fine, "{c:?}");
+            assert!(name.is_ok_and(|name| name.as_str() == text) == fine, "{c:?} is kept as it is");
+        }
+    }
+
     proptest! {
         #[test]
         fn normal_form_is_stable_and_has_only_names(text in "(/(\\.\\.?|[a-c]{0,3}|[^/]{1,4})){0,9}") {

@@ -19,6 +19,10 @@ const SOCKETS: &[&str] =
     &["TcpStream", "TcpListener", "UdpSocket", "UnixStream", "UnixListener", "UnixDatagram", "ToSocketAddrs"];
 const CLOCK: &[&str] = &["Instant::now", "SystemTime::now", "elapsed"];
 const THREADS: &[&str] = &["thread::spawn", "thread::Builder", "thread::sleep", "thread::scope"];
+/// "/home/bob" is no prefix of what is in "/home/bobby": a path is compared name by name, or not at all.
+const PREFIXES: &[&str] = &["starts_with", "strip_prefix"];
+/// What runs in a signal handler may do next to nothing: signals are read by a thread.
+const HANDLERS: &[&str] = &["signal_hook::low_level", "signal_hook_registry", "sigaction", "libc"];
 
 const RULES: &[(Rule, &[&[&str]])] = &[
     (
@@ -70,9 +74,42 @@ const RULES: &[(Rule, &[&[&str]])] = &[
         &[],
     ),
     (
-        Rule { folder: "daemon/core/src/session", but: &[], barred: &["rustix", "std::io"], except: &[] },
+        Rule {
+            folder: "daemon/core/src",
+            but: &[],
+            barred: &[],
+            except: &[
+                ("daemon/core/src/vfs/jail.rs", "the only calls on clients' names"),
+                ("daemon/core/src/account/user_file.rs", "reads the operator's file"),
+                ("daemon/core/src/account/user_file/edit.rs", "writes it, for ftp-admin"),
+            ],
+        },
         &[FILES],
     ),
+    (
+        Rule {
+            folder: "daemon/core/src",
+            but: &[],
+            barred: &[],
+            except: &[("daemon/core/src/account/user_file/record.rs", "the mark at the front of a text")],
+        },
+        &[PREFIXES],
+    ),
+    (
+        Rule {
+            folder: "proto/src",
+            but: &[],
+            barred: &[],
+            except: &[
+                ("proto/src/path.rs", "whether a path begins with a slash"),
+                ("proto/src/sidecar.rs", "the mark at the front of a sidecar"),
+            ],
+        },
+        &[PREFIXES],
+    ),
+    (Rule { folder: "cli/src/transfer", but: &[], barred: &[], except: &[] }, &[PREFIXES]),
+    (Rule { folder: "cli/src/command", but: &[], barred: &[], except: &[] }, &[PREFIXES]),
+    (Rule { folder: "daemon/core/src/session", but: &[], barred: &["rustix", "std::io"], except: &[] }, &[]),
     (
         Rule {
             folder: "daemon/src/reactor",
@@ -80,6 +117,11 @@ const RULES: &[(Rule, &[&[&str]])] = &[
             barred: &["std::fs", "rustix::fs", "std::process"],
             except: &[("daemon/src/reactor/accept.rs", "the descriptor that is held in reserve")],
         },
+        &[],
+    ),
+    (
+        // Deadlines do not move when somebody sets the clock.
+        Rule { folder: "daemon/src/reactor", but: &[], barred: &["SystemTime", "UNIX_EPOCH"], except: &[] },
         &[],
     ),
     (
@@ -102,7 +144,7 @@ const RULES: &[(Rule, &[&[&str]])] = &[
         &[],
     ),
     (Rule { folder: "daemon", but: &[], barred: &["pbr"], except: &[] }, &[]),
-    (Rule { folder: "", but: &[], barred: &["MultiBar"], except: &[] }, &[]),
+    (Rule { folder: "", but: &[], barred: &["MultiBar"], except: &[] }, &[HANDLERS]),
 ];
 
 /// The crates of this workspace that each may depend on.
@@ -309,6 +351,16 @@ fn a_forbidden_import_is_refused_however_it_is_spelled() {
         ("daemon/core/src/registry.rs", "fn now() -> SystemTime { SystemTime::now() }"),
         ("daemon/core/src/quota.rs", "use std::os::unix::net::{UnixListener, UnixStream};"),
         ("daemon/core/src/session/put.rs", "use std::{\n    fs::File,\n    rc::Rc,\n};"),
+        ("daemon/core/src/vfs/listing.rs", "use std::fs;"),
+        ("daemon/core/src/transfer/sink.rs", "use rustix::fs::unlink;"),
+        ("daemon/core/src/vfs/parts.rs", "fn inside(at: &str) -> bool { at.starts_with(\"/home/bob\") }"),
+        (
+            "cli/src/transfer/get.rs",
+            "fn below(at: &Path, top: &Path) -> bool { at.strip_prefix(top).is_ok() }",
+        ),
+        ("daemon/src/reactor/timers.rs", "use std::time::{SystemTime, UNIX_EPOCH};"),
+        ("daemon/src/control.rs", "use signal_hook::low_level;"),
+        ("cli/src/interrupt.rs", "use libc::sigaction;"),
         ("daemon/core/src/session/put.rs", "fn at(then: Instant) -> Duration { then.elapsed() }"),
         ("daemon/src/reactor/conn.rs", "fn read() { let _ = ::std::fs::read(\"x\"); }"),
         ("daemon/src/control.rs", "use mio::net::TcpListener;"),
@@ -321,6 +373,15 @@ fn a_forbidden_import_is_refused_however_it_is_spelled() {
         assert_eq!(violations(path, &text), [""; 0], "{path} is clean before");
         let (head, tail) = text.split_once("\nuse ").expect("a file with imports");
         assert!(!violations(path, &format!("{head}\n{line}\nuse {tail}")).is_empty(), "{path}: {line}");
+    }
+}
+
+#[test]
+fn no_crate_may_be_unsafe() {
+    assert!(read("Cargo.toml").contains("\n[workspace.lints.rust]\nunsafe_code = \"forbid\"\n"));
+    for folder in OURS.iter().map(|(folder, _)| *folder).chain(["tests"]) {
+        let manifest = read(&format!("{folder}/Cargo.toml"));
+        assert!(manifest.contains("\n[lints]\nworkspace = true\n"), "{folder}");
     }
 }
 

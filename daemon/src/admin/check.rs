@@ -70,7 +70,8 @@ fn stat(what: &str, path: &Path) -> Result<rustix::fs::Stat, String> {
 
 fn certificate(config: &Config) -> Finding {
     let now = SystemTime::now();
-    let tls = crate::tls::load(&config.certificate, &config.private_key, now).map_err(|fault| fault.0)?;
+    let tls = crate::tls::load(&config.certificate, &config.private_key, &config.data, now)
+        .map_err(|fault| fault.0)?;
     let days = tls.not_after.duration_since(now).unwrap_or_default().as_secs() / 86_400;
     if tls.ends_soon(now) {
         return Err(format!(

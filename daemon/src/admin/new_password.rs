@@ -81,6 +81,9 @@ impl Wanted {
         if text.len() > PASSWORD {
             return Err(format!("the password is longer than {PASSWORD} bytes"));
         }
+        if text.contains('\0') {
+            return Err("the password has a NUL character in it; no login with it would succeed".into());
+        }
         if text.eq_ignore_ascii_case(user.as_str()) {
             return Err("the password is the user's name, the first that anyone would try".into());
         }
@@ -158,6 +161,7 @@ mod tests {
         assert!(judged("żółćżó", false).is_err());
         for weak in [false, true] {
             assert!(judged("", weak).is_err());
+            assert!(judged("twelve chars\0", weak).is_err_and(|why| why.contains("NUL")));
             assert!(judged("A_Rather_Long_Name", weak).is_err_and(|why| why.contains("user's name")));
             assert_eq!(judged(&"x".repeat(512), weak), Ok(()));
             assert!(judged(&"x".repeat(513), weak).is_err_and(|why| why.contains("512")));

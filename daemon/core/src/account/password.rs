@@ -46,6 +46,8 @@ impl PasswordHash {
     }
 
     /// Whether `password` is the one. Blocks for the time that the parameters say; compares in constant time.
+    ///
+    /// One with a NUL never is: scrypt begins with an HMAC, which fills its key up with NULs, so that they would not be told apart.
     #[must_use]
     pub fn matches(&self, password: &Secret) -> bool {
         let parsed = self.parsed();
@@ -53,6 +55,7 @@ impl PasswordHash {
         let output = &mut buffer[..parsed.output.len()];
         scrypt(password.expose().as_bytes(), &parsed.salt, &parsed.params, output).is_ok()
             && bool::from(output.ct_eq(parsed.output.as_bytes()))
+            && !password.expose().contains('\0')
     }
 
     /// The PHC string.
@@ -192,7 +195,9 @@ mod tests {
     fn a_password_matches_its_own_hash_only() {
         let hash = PasswordHash::new(&secret("correct horse"), CHEAP).expect("a hash");
         assert!(hash.matches(&secret("correct horse")));
-        for wrong in ["", "correct hors", "correct horse ", "Correct horse"] {
+        for wrong in
+            ["", "correct hors", "correct horse ", "Correct horse", "correct horse\0", "correct horse\0\0"]
+        {
             assert!(!hash.matches(&secret(wrong)), "{wrong}");
         }
         assert_eq!(PasswordHash::parse(hash.as_str()), Ok(hash));

@@ -22,6 +22,16 @@ pub(super) fn members(json: &[u8]) -> Refusal {
     Refusal::new(Code::BadRequest, "a member of the request is missing or is not what it should be")
 }
 
+/// Whether a request that could not be read is an eager put, so that its chunk and its end follow.
+pub(super) fn is_eager_put(json: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Eager {
+        op: String,
+        eager: bool,
+    }
+    serde_json::from_slice::<Eager>(json).is_ok_and(|put| put.eager && put.op == "put")
+}
+
 /// For an `op` that is not known.
 pub(super) fn unsupported() -> Refusal {
     Refusal::new(Code::Unsupported, "this server does not know that request")

@@ -2,7 +2,7 @@
 
 use super::explain;
 use crate::limits::{BATCH, REQUEST_BYTES};
-use ftp_proto::limits::{CHUNK, PIPELINE};
+use ftp_proto::limits::{CHUNK, MESSAGE, MESSAGE_GUEST, PIPELINE};
 use ftp_proto::message::{Bad, Op, Put, PutEnd, Refusal, Request};
 use ftp_proto::{Chunk, Code, Deframer, Frame, WireFault};
 use std::collections::VecDeque;
@@ -40,6 +40,8 @@ pub(super) enum Read {
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     deframer: Deframer,
+    /// Somebody is logged in: chunks may come, and longer messages.
+    user: bool,
     items: VecDeque<Item>,
     chunks: usize,
     requests: usize,
@@ -90,6 +92,9 @@ impl Inbox {
             Err(Bad::Malformed(fault)) => return Err(fatal(fault)),
             Err(_) if self.put.is_some() => return Err(out_of_place()),
             Err(Bad::Members { id }) => {
+                if explain::is_eager_put(json) {
+                    self.swallow_put(id);
+                }
                 return Ok(self.queue(Item::Refused(id, explain::members(json)), json.len()));
             }
             Err(Bad::Unsupported { id }) => {
@@ -113,6 +118,10 @@ impl Inbox {
             }
             _ if current == Some(request.id) || self.waits(request.id) => {
                 Err(Refusal::new(Code::BadRequest, "two unanswered requests have the same id"))
+            }
+            Op::Put(Put { eager: true, .. }) if !self.user => {
+                self.swallow_put(request.id);
+                Ok(self.queue(Item::Refused(request.id, explain::not_logged_in()), json.len()))
             }
             Op::Put(Put { eager: true, size, .. }) if size > CHUNK as u64 => {
                 Err(Refusal::new(Code::BadRequest, "an eager put has at most one chunk"))
@@ -138,6 +147,14 @@ impl Inbox {
         self.put = put;
         self.one_chunk = false;
         self.deframer.allow_chunks(put.is_some());
+    }
+
+    /// Drops what follows an eager put that is refused as it is read. A guest's chunk is not even read: it would be kept until it is whole.
+    fn swallow_put(&mut self, put: u64) {
+        self.expect_put(Some(put));
+        self.deframer.allow_chunks(self.user);
+        self.one_chunk = true;
+        self.deaf = true;
     }
 
     fn waits(&self, id: u64) -> bool {
@@ -258,9 +275,10 @@ impl Inbox {
         (self.chunks, self.requests, self.bytes) = (0, 0, 0);
     }
 
-    /// Another bound for messages.
-    pub(super) fn set_message_max(&mut self, bytes: usize) {
-        self.deframer.set_message_max(bytes);
+    /// Somebody is logged in from now on, or nobody.
+    pub(super) fn set_user(&mut self, user: bool) {
+        self.user = user;
+        self.deframer.set_message_max(if user { MESSAGE } else { MESSAGE_GUEST });
     }
 
     /// Buffers for the next chunks.

@@ -10,7 +10,7 @@ use crate::job::Outcome;
 use crate::limits::{LOGIN, TOKEN};
 use crate::machine::{Action, ChannelId, Machine as _};
 use ftp_proto::Code;
-use ftp_proto::limits::{CHUNK, MESSAGE, PIPELINE, PROTOCOL};
+use ftp_proto::limits::{CHUNK, PIPELINE, PROTOCOL};
 use ftp_proto::message::{Greeting, Hello, LoggedIn, Refusal, Reply, TlsFacts};
 use std::time::Instant;
 
@@ -59,7 +59,7 @@ impl Session {
                 );
                 let event = LoginEvent::Accepted { by, took };
                 self.fx.note(Audit::Login { peer: self.peer, user: who.name.to_string(), event });
-                self.inbox.set_message_max(MESSAGE);
+                self.inbox.set_user(true);
                 (self.asked, self.moved) = (now, now);
                 let task = Task::Idle;
                 let user =

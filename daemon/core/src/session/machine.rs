@@ -11,7 +11,7 @@ use crate::limits::{HANDSHAKE, LOGIN, REPLY_BYTES, STALLED};
 use crate::machine::{Action, ChannelId, Event, Machine};
 use crate::registry::Shared;
 use ftp_proto::Code;
-use ftp_proto::limits::{MESSAGE_GUEST, PIPELINE};
+use ftp_proto::limits::PIPELINE;
 use ftp_proto::message::{Done, Info, Op, Refusal, Request, TlsFacts};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -110,7 +110,7 @@ impl Session {
         match item {
             Item::Request(Request { id, op: Op::Logout }) => {
                 self.fx.ok(id, &Done {});
-                self.inbox.set_message_max(MESSAGE_GUEST);
+                self.inbox.set_user(false);
                 if let State::User(user) = self.enter(State::Guest { until: now + LOGIN }) {
                     self.shared.tokens().revoke(&user.token);
                     self.ended(now, &user, "logout");

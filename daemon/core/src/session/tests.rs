@@ -1,5 +1,10 @@
 //! Sessions without a socket: real jobs on a real folder, run at once, with a clock that only moves when told.
 
+mod eager;
+mod entrance;
+mod evil_paths;
+mod lives;
+
 use super::{Session, Setup, Shared};
 use crate::Limits;
 use crate::account::password::{Cost, PasswordHash};
@@ -13,7 +18,7 @@ use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Secret, TlsFacts};
 use ftp_proto::{Chunk, Deframer, Frame, Tree, UserName, tree};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,9 +52,12 @@ impl World {
     }
 
     fn connect(&self) -> Peer {
-        let address: SocketAddr = "127.0.0.1:1000".parse().expect("an address");
+        self.connect_from(Ipv4Addr::LOCALHOST)
+    }
+
+    fn connect_from(&self, address: Ipv4Addr) -> Peer {
         let mut peer = Peer {
-            session: Session::new(&self.shared, address, self.now),
+            session: Session::new(&self.shared, (address, 1000).into(), self.now),
             now: self.now,
             held: None,
             hold: false,
@@ -246,6 +254,30 @@ fn root(file: &[u8]) -> String {
     tree.root().to_string()
 }
 
+/// Numbers that look random and are the same at every run.
+struct Dice(blake3::OutputReader);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof())
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes);
+        usize::try_from(u32::from_le_bytes(bytes)).expect("fits") % bound
+    }
+
+    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+}
+
+/// How much of something is tried: what the variable says, or else `usual`.
+fn count(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| text.parse().expect("a number"))
+}
+
 fn file(len: usize) -> Vec<u8> {
     (0..len).map(|i| u8::try_from(i % 251).expect("small")).collect()
 }
@@ -427,34 +459,6 @@ fn a_bad_chunk_fails_the_put_and_the_rest_is_swallowed() {
     peer.ask(json!({"id": 6, "op": "stat", "path": "/f"}));
     assert_eq!(peer.code(6), "not_found");
     assert_eq!(world.used("ada"), CHUNK as u64, "the good chunk is kept");
-}
-
-#[test]
-fn eager_puts_come_back_to_back() {
-    let world = World::new(None);
-    let mut peer = world.login("ada");
-    let mut bytes = Vec::new();
-    for id in 10..74u64 {
-        let content = file(usize::try_from(id).expect("small") - 10);
-        let size = content.len() as u64;
-        put_message(
-            &mut bytes,
-            &json!({"id": id, "op": "put", "path": format!("/f{id}"), "size": size, "eager": true}),
-        );
-        if size > 0 {
-            bytes.extend_from_slice(sealed(size, 0, &content).frame());
-        }
-        // Every eighth lies about its root.
-        let root = if id % 8 == 0 { "0".repeat(64) } else { root(&content) };
-        put_message(&mut bytes, &json!({"id": id, "op": "put_end", "root": root}));
-    }
-    peer.send(&bytes);
-    for id in 10..74u64 {
-        let reply = peer.reply(id);
-        assert_eq!(reply["ok"].is_object(), id % 8 != 0, "{reply}");
-    }
-    let want: u64 = (10..74).filter(|id| id % 8 != 0).map(|id| id - 10).sum();
-    assert_eq!((world.used("ada"), world.on_disk("ada")), (want, want));
 }
 
 #[test]

@@ -189,9 +189,18 @@ mod tests {
         let twice =
             read(&format!("(version: 1, users: {{\"a\": {record},\n \"a\": {record}}})")).expect_err("twice");
         assert!(twice.starts_with("users.ron:2:") && twice.contains("`a` is there twice"), "{twice}");
-        for bad in ["../a", "A", "", "a/b", "..", "root\\n"] {
-            assert!(read(&format!("(version: 1, users: {{\"{bad}\": {record}}})")).is_err(), "{bad}");
+        let around = |c: char| [format!("{c}a"), format!("a{c}b"), format!("a{c}")];
+        let plain =
+            |text: &str| text.bytes().all(|byte| b"abcdefghijklmnopqrstuvwxyz_0123456789.-".contains(&byte));
+        let mut names: Vec<String> = ('\0'..='\u{a0}').flat_map(around).filter(|name| !plain(name)).collect();
+        names.extend(["../a", "A", "", "a/b", "..", "a..b", "-a", "9a", ".a", "\u{430}"].map(str::to_owned));
+        names.push("a".repeat(33));
+        for bad in names {
+            let spelled: String = bad.chars().map(|c| format!("\\u{{{:x}}}", u32::from(c))).collect();
+            assert!(read(&format!("(version: 1, users: {{\"{spelled}\": {record}}})")).is_err(), "{bad:?}");
         }
+        let spelled = read(&format!("(version: 1, users: {{\"\\u{{61}}\": {record}}})")).expect("an a");
+        assert!(spelled.users.contains_key(&name("a")));
     }
 
     #[test]
