@@ -44,10 +44,19 @@ const DESCRIPTORS: u64 = 6;
 /// Descriptors of the process itself.
 const OWN_DESCRIPTORS: u64 = 64;
 
+/// What gives the daemon its disk, from the machine's.
+pub type OnDisk<'a> = &'a dyn Fn(Jail) -> Arc<dyn Storage>;
+
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    match run(std::env::args().skip(1).collect()) {
+    main_on(&|jail| Arc::new(jail))
+}
+
+/// The program on another disk than the machine's, or on that one behind something.
+#[must_use]
+pub fn main_on(storage: OnDisk<'_>) -> ExitCode {
+    match run(std::env::args().skip(1).collect(), storage) {
         Ok(code) => code,
         Err(what) => {
             say(&format!("ftp-daemon: {what}"));
@@ -61,7 +70,7 @@ fn say(line: &str) {
     let _unread = writeln!(io::stderr().lock(), "{line}");
 }
 
-fn run(args: Vec<String>) -> Result<ExitCode, String> {
+fn run(args: Vec<String>, storage: OnDisk<'_>) -> Result<ExitCode, String> {
     let mut options = getopts::Options::new();
     options.optopt("c", "config", "", "FILE");
     options.optflag("", "check", "");
@@ -84,7 +93,7 @@ fn run(args: Vec<String>) -> Result<ExitCode, String> {
         say("everything is sound");
         return Ok(ExitCode::SUCCESS);
     }
-    serve(&config)
+    serve(&config, storage)
 }
 
 fn usage(what: &str) -> ExitCode {
@@ -109,7 +118,7 @@ fn check(config: &Config) -> Result<(ServerTls, Users), String> {
     Ok((tls, users))
 }
 
-fn serve(config: &Config) -> Result<ExitCode, String> {
+fn serve(config: &Config, storage: OnDisk<'_>) -> Result<ExitCode, String> {
     // No file of ours is for others, and no image of our memory, which holds passwords, is written.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let _best_effort =
@@ -118,7 +127,7 @@ fn serve(config: &Config) -> Result<ExitCode, String> {
     let (tls, users) = check(config)?;
     prepare(config)?;
     let _lock = lock(&config.run().join("lock"))?;
-    let storage = Arc::new(Jail::new(config.users()));
+    let storage = storage(Jail::new(config.users()));
     if config.durability == Durability::Full {
         // What a daemon before us left is counted and shown from now on, and has to stay.
         storage.sync().map_err(|error| {
