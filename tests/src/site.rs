@@ -266,7 +266,7 @@ impl Daemon {
         rustix::process::kill_process(pid, signal).expect("it runs");
     }
 
-    /// Waits until it ends.
+    /// Waits until it ends; gives its exit code, -1 if it was killed.
     ///
     /// # Panics
     /// It does not.
@@ -276,7 +276,7 @@ impl Daemon {
             if let Some(status) = self.child.try_wait().expect("ours") {
                 return status.code().unwrap_or(-1);
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(2));
         }
         panic!("the daemon does not end: {}", self.log());
     }

@@ -87,8 +87,21 @@ impl Wire {
     pub fn ask(&mut self, members: Value) -> Result<Value, String> {
         let id = self.send(members)?;
         loop {
+            let answer = self.answer(id)?;
+            if answer.get("ok").is_some() || answer.get("error").is_some() {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// The next answer to a request.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn answer(&mut self, id: u64) -> Result<Value, String> {
+        loop {
             let answer = self.message()?;
-            if answer["re"] == id && (answer.get("ok").is_some() || answer.get("error").is_some()) {
+            if answer["re"] == id {
                 return Ok(answer);
             }
             if answer["re"] == 0 {
