@@ -80,6 +80,9 @@ fn what_does_not_speak_our_language_is_refused_cleanly() {
         b"USER alice\r\n",
         b"\0\0\0\0\0\0\0\0",
         b"SSH-2.0-x\r\n",
+        // Where a connection comes from is what the kernel says, whatever stands in front.
+        b"PROXY TCP4 192.0.2.1 127.0.0.1 1 9999\r\n",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\x7f\0\0\x01\0\x01\x27\x0f",
     ] {
         let mut socket = TcpStream::connect(("127.0.0.1", daemon.port)).expect("open");
         socket.set_read_timeout(Some(Duration::from_secs(15))).expect("a socket");

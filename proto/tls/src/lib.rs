@@ -64,6 +64,8 @@ pub struct Pump {
     flow: Flow,
     handshaking: bool,
     closed: bool,
+    /// There was a fault: what comes after it is not looked at.
+    failed: bool,
 }
 
 enum Side {
@@ -153,6 +155,7 @@ impl Pump {
             flow: Flow::default(),
             handshaking: true,
             closed: false,
+            failed: false,
         }
     }
 
@@ -173,13 +176,23 @@ impl Pump {
     /// offered, the rest is held and offered again at the next call.
     ///
     /// # Errors
-    /// See [`TlsFault`].
+    /// See [`TlsFault`]; after one, every further call fails.
     pub fn advance(&mut self, take: &mut dyn FnMut(&[u8]) -> usize) -> Result<(), TlsFault> {
+        if self.failed {
+            return Err(TlsFault::Refused("a connection that has failed before"));
+        }
+        let advanced = self.go_on(take);
+        if advanced.is_err() {
+            (self.closed, self.failed) = (true, true);
+        }
+        advanced
+    }
+
+    fn go_on(&mut self, take: &mut dyn FnMut(&[u8]) -> usize) -> Result<(), TlsFault> {
         match self.gate.as_mut().map(|gate| gate.look(self.incoming.filled())) {
             Some(Verdict::Wait) => return Ok(()),
             Some(Verdict::Refuse(alert, why)) => {
                 self.flow.outgoing.extend(&alert);
-                self.closed = true;
                 return Err(TlsFault::Refused(why));
             }
             Some(Verdict::Pass) => self.gate = None,
@@ -197,7 +210,6 @@ impl Pump {
                 Ok(Step::More) => {}
                 Ok(Step::Blocked | Step::Ready) => return Ok(()),
                 Err(fault) => {
-                    self.closed = true;
                     // What the record layer still has is the alert that says why. It must not be asked for more than that: it would look for the
                     // messages behind the bad one, and panics when it does not find them.
                     self.incoming.discard(self.incoming.filled().len());

@@ -1,5 +1,7 @@
 //! A client and a server in memory.
 
+mod records;
+
 use super::*;
 use proptest::prelude::*;
 use rustls::pki_types::PrivateKeyDer;

@@ -166,6 +166,23 @@ mod tests {
     }
 
     #[test]
+    fn the_file_is_roots_or_the_daemons() {
+        if !rustix::process::geteuid().is_root() {
+            println!("SKIPPED: only root can give a file away");
+            return;
+        }
+        let (folder, file) = written("(version: 1, users: {})");
+        for (files, folders, good) in
+            [(0, 0, true), (4711, 4711, true), (0, 4711, true), (4711, 0, false), (4711, 4712, false)]
+        {
+            std::os::unix::fs::chown(&file, Some(files), None).expect("root may");
+            std::os::unix::fs::chown(folder.path(), Some(folders), None).expect("root may");
+            assert_eq!(Users::load(&file).is_ok(), good, "the file of {files} in a folder of {folders}");
+        }
+        assert!(fault(&file).contains("belongs to user id 4711"));
+    }
+
+    #[test]
     fn only_a_regular_file_is_read() {
         let (folder, file) = written("(version: 1, users: {})");
         let link = folder.path().join("link");

@@ -196,6 +196,27 @@ mod tests {
     }
 
     #[test]
+    fn no_link_in_the_place_of_a_file_is_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, other) = (folder.path().join("users.ron"), folder.path().join("other"));
+        std::fs::write(&other, "not ours").expect("written");
+        let link = |name: &str| {
+            std::os::unix::fs::symlink(&other, folder.path().join(name)).expect("a link");
+        };
+        link("users.ron.new");
+        add(&file, "alice").expect("what a killed run left is removed, whatever it is");
+        std::fs::remove_file(folder.path().join("users.ron.lock")).expect("there");
+        link("users.ron.lock");
+        add(&file, "bob").expect_err("a lock that is elsewhere");
+        std::fs::remove_file(folder.path().join("users.ron.lock")).expect("there");
+        std::fs::remove_file(&file).expect("there");
+        link("users.ron");
+        add(&file, "bob").expect_err("a user file that is elsewhere");
+        assert_eq!(std::fs::read(&other).expect("there"), b"not ours");
+        assert!(std::fs::symlink_metadata(&file).expect("there").is_symlink(), "nothing was changed");
+    }
+
+    #[test]
     fn root_leaves_the_file_to_the_owner_of_the_folder() {
         if !rustix::process::geteuid().is_root() {
             return;

@@ -154,7 +154,10 @@ mod tests {
 
     #[test]
     fn a_file_cut_short_anywhere_is_never_taken_for_another() {
-        let text = to_text(&three()).expect("text");
+        let mut users = three();
+        users.users.extend((4..=10).map(|id| (name(&format!("user{id}")), user(id, Some(id << 20)))));
+        let text = to_text(&users).expect("text");
+        assert!(users.users.len() == 10 && text.len() > 1500);
         for end in 0..text.trim_end().len() {
             assert!(read(&text[..end]).is_err(), "cut at {end}");
         }
