@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// The password of an account that [`write`] or [`Site::user`](crate::site::Site::user) makes.
+/// The password of an account that [`write()`] or [`Site::user`](crate::site::Site::user) makes.
 #[must_use]
 pub fn password(name: &str) -> String {
     format!("password of {name}")

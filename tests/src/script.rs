@@ -203,7 +203,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// These steps after those, which are to be done first by [`Run::prepare`].
+    /// These steps after those, which are to be done first by [`prepare`].
     #[must_use]
     pub fn new(root: &str, setup: &[Step], steps: Vec<Step>) -> Self {
         let mut state = State::default();
