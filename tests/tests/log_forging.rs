@@ -56,7 +56,7 @@ fn name(seed: u64) -> String {
 
 #[test]
 fn no_name_forges_a_line_or_gives_somebody_else_the_blame() {
-    let names = std::env::var("FORGED_NAMES").map_or(USUAL, |text| text.parse().expect("a number"));
+    let names = sample::count("FORGED_NAMES", USUAL);
     let site = Site::new();
     site.user("alice", "1M");
     let daemon = site.start();

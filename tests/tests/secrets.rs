@@ -2,6 +2,7 @@
 //! `CANARIES` says how many are tried.
 
 use ftp_tests::binaries::binary;
+use ftp_tests::sample;
 use ftp_tests::site::{Flag, Site, run};
 use ftp_tests::wire::{Wire, frame};
 use serde_json::json;
@@ -18,7 +19,7 @@ const USUAL: u64 = 1000;
 const MARK: &str = "canary-7f3a";
 
 fn canary(number: u64) -> String {
-    format!("{MARK}-{number:06}-{:016x}", ftp_tests::sample::number(number, u64::MAX))
+    format!("{MARK}-{number:06}-{:016x}", sample::number(number, u64::MAX))
 }
 
 /// All files below a folder, but for those that a test itself put there with passwords in them.
@@ -67,7 +68,7 @@ fn password_file(site: &Site, user: &str, password: &str) {
 
 #[test]
 fn a_password_is_nowhere_but_in_its_hash() {
-    let count = std::env::var("CANARIES").map_or(USUAL, |text| text.parse().expect("a number"));
+    let count = sample::count("CANARIES", USUAL);
     let site = Site::with_config("log: (level: debug),");
     let (over, said) = (Flag::default(), Mutex::new(String::new()));
     let say = |text: &str| said.lock().expect("whole").push_str(text);
