@@ -2,6 +2,7 @@
 
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
+use ftp_proto::Blotted;
 use ftp_proto::message::Secret;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
@@ -52,7 +53,7 @@ impl Console {
     pub fn print(&self, line: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         let written = stdout
-            .write_all(line.as_bytes())
+            .write_all(clean(line).as_bytes())
             .and_then(|()| stdout.write_all(b"\n"))
             .and_then(|()| stdout.flush());
         written.map_err(|error| match error.kind() {
@@ -71,7 +72,7 @@ impl Console {
     /// Says what went wrong.
     pub fn complain(&self, line: &str) {
         // When stderr is closed there is nowhere to say so.
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let _ = writeln!(io::stderr().lock(), "{}", clean(line));
     }
 
     /// Shows a failure: what happened, then what to do.
@@ -92,7 +93,7 @@ impl Console {
     pub fn ask(&self, question: &str) -> Result<Said<String>, Failure> {
         let mut editor = DefaultEditor::new().map_err(|error| broken(&error))?;
         loop {
-            match editor.readline(question) {
+            match editor.readline(&clean(question)) {
                 Ok(line) => {
                     return Ok(match line.trim() {
                         "q" | "" => Said::Back,
@@ -112,7 +113,7 @@ impl Console {
     /// # Errors
     /// There is no terminal.
     pub fn ask_password(&self, question: &str) -> Result<Said<Secret>, Failure> {
-        match self.interrupt.while_hidden(|| rpassword::prompt_password(question)) {
+        match self.interrupt.while_hidden(|| rpassword::prompt_password(clean(question))) {
             Ok(text) => Ok(match text.as_str() {
                 "" | "q" => Said::Back,
                 "exit" => Said::Exit,
@@ -126,6 +127,11 @@ impl Console {
             }
         }
     }
+}
+
+/// Lines as they may be shown. What is foreign in them was escaped where it was put in; this is for what was forgotten.
+pub(crate) fn clean(text: &str) -> String {
+    text.split('\n').map(|line| Blotted(line).to_string()).collect::<Vec<_>>().join("\n")
 }
 
 fn broken(error: &ReadlineError) -> Failure {

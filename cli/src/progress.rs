@@ -3,7 +3,7 @@
 //! pbr draws the bar and finds its width; the text before it is ours, because pbr's own rate counts what an earlier attempt had brought, and its time
 //! left is in whole minutes. What pbr writes goes through `Line`, which cannot fail: pbr panics when a write does.
 
-use crate::console::Console;
+use crate::console::{Console, clean};
 use crate::show;
 use crate::watch::Watch;
 use pbr::ProgressBar;
@@ -311,7 +311,7 @@ impl Write for Line {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_start_matches('\r').trim_end();
         if !text.is_empty() {
-            let _ = io::stderr().lock().write_all(format!("\r{text}\x1b[K").as_bytes());
+            let _ = io::stderr().lock().write_all(format!("\r{}\x1b[K", clean(text)).as_bytes());
         }
         Ok(bytes.len())
     }

@@ -4,12 +4,11 @@ use crate::config::Config;
 use crate::logging::Logs;
 use crate::reactor::{Mailbox, Message};
 use crate::tls;
-use ftp_core::account::user_file::Users;
+use ftp_core::account::user_file::{UserFileFault, Users};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use slog::{error, info, warn};
-use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -93,30 +92,44 @@ fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
 
 /// Looks at the user file again and again.
 fn watch(file: &Path, mut known: Users, mailbox: &Mailbox, logs: &Logs) {
-    let mut seen = None;
+    let (mut seen, mut there) = (None, false);
     loop {
-        let now = std::fs::symlink_metadata(file).ok().as_ref().map(version);
-        if Some(now) != seen {
-            seen = Some(now);
-            match Users::load(file) {
-                Err(fault) => {
-                    error!(logs.daemon, "the user file is bad; the old one stays"; "why" => fault.to_string())
+        let now = version(file);
+        // An editor may have moved the old file away and not have written the new one yet: only the second look believes it.
+        let is_away = std::mem::replace(&mut there, now.is_some()) && now.is_none();
+        if Some(now) != seen && !is_away {
+            let loaded = Users::load(file);
+            // What changes while it is read is read again.
+            if version(file) == now {
+                seen = Some(now);
+                if !take(loaded, &mut known, mailbox, logs) {
+                    return;
                 }
-                Ok(users) if users != known => {
-                    info!(logs.daemon, "accounts changed"; "users" => users.users.len());
-                    known = users.clone();
-                    if !mailbox.send(Message::Reload { limits: None, users: Some(users), tls: None }) {
-                        return;
-                    }
-                }
-                Ok(_) => {}
             }
         }
         thread::sleep(LOOK);
     }
 }
 
-/// What changes whenever the file does.
-fn version(facts: &Metadata) -> (u64, u64, i64, i64, i64, i64) {
-    (facts.ino(), facts.size(), facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec())
+/// Tells the reactor of accounts that are others than the known ones. False when it is gone.
+fn take(loaded: Result<Users, UserFileFault>, known: &mut Users, mailbox: &Mailbox, logs: &Logs) -> bool {
+    match loaded {
+        Err(fault) => {
+            error!(logs.daemon, "the user file is bad; the old one stays"; "why" => fault.to_string());
+            true
+        }
+        Ok(users) if users != *known => {
+            info!(logs.daemon, "accounts changed"; "users" => users.users.len());
+            known.clone_from(&users);
+            mailbox.send(Message::Reload { limits: None, users: Some(users), tls: None })
+        }
+        Ok(_) => true,
+    }
+}
+
+/// What changes whenever the file does; none if it is not there.
+fn version(file: &Path) -> Option<(u64, u64, i64, i64, i64, i64)> {
+    let facts = std::fs::symlink_metadata(file).ok()?;
+    let (changed, nanos) = (facts.ctime(), facts.ctime_nsec());
+    Some((facts.ino(), facts.size(), facts.mtime(), facts.mtime_nsec(), changed, nanos))
 }

@@ -23,5 +23,5 @@ pub use digest::{Etag, Md5Sum, PrefixHash, Root, Value};
 pub use error::{Code, WireFault};
 pub use frame::{Chunk, Deframer, Frame};
 pub use path::{Name, PathFault, UserName, VirtualPath};
-pub use printable::Printable;
+pub use printable::{Blotted, Printable};
 pub use tree::Tree;

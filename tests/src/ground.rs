@@ -1,6 +1,6 @@
 //! Data for a daemon in any folder, and daemons on it: the shipped one, or the one whose disk fails when told to.
 
-use crate::accounts;
+use crate::accounts::{PASSWORD, replace, spelled};
 use crate::binaries::{binary, example};
 use crate::faulty::{Control, SOCKET};
 use crate::site::{Daemon, Site};
@@ -54,7 +54,8 @@ impl Ground {
             let _none = fs::remove_dir_all(self.data.join(name));
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data).expect("made");
-        accounts::write(&self.data.join("users.ron"), users);
+        let accounts = (1..).zip(users).map(|(id, (name, quota))| ((*name).to_owned(), (id, *quota)));
+        replace(&self.data.join("users.ron"), &spelled(&accounts.collect()));
     }
 
     /// The shipped daemon on it.
@@ -98,7 +99,7 @@ impl Ground {
     /// It is refused, or the daemon is gone.
     pub fn try_login(&self, daemon: &Daemon, user: &str) -> Result<Wire, String> {
         let mut wire = self.connect(daemon)?;
-        let answer = wire.login(user, &accounts::password(user))?;
+        let answer = wire.login(user, PASSWORD)?;
         if answer.get("ok").is_some() { Ok(wire) } else { Err(answer.to_string()) }
     }
 

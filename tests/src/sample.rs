@@ -72,3 +72,14 @@ pub fn number(seed: u64, bound: u64) -> u64 {
     let (head, _) = hash.as_bytes().split_first_chunk().expect("32 bytes");
     u64::from_le_bytes(*head) % bound.max(1)
 }
+
+/// How much of something is tried: what the variable says, or else `usual`.
+///
+/// # Panics
+/// The variable is no number.
+#[must_use]
+pub fn count(variable: &str, usual: u64) -> u64 {
+    std::env::var(variable).map_or(usual, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text:?}"))
+    })
+}

@@ -2,6 +2,7 @@
 
 use crate::command::{Shell, names};
 use crate::words::quote;
+use ftp_proto::printable::is_printable;
 use rustyline::completion::Pair;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
@@ -56,7 +57,8 @@ impl rustyline::completion::Completer for Completer {
         };
         let mut pairs: Vec<_> = candidates
             .into_iter()
-            .filter(|name| name.starts_with(&typed))
+            // What could drive the terminal is not put there; nobody could type it either.
+            .filter(|name| name.starts_with(&typed) && is_printable(name))
             .map(|name| Pair { replacement: quote(&name), display: name })
             .collect();
         pairs.sort_by(|a, b| a.display.cmp(&b.display));
@@ -80,9 +82,13 @@ mod tests {
     #[test]
     fn commands_files_here_and_files_there_are_told_apart() {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("my file.txt"), "x").expect("written");
-        let completer =
-            Completer { listed: vec!["there.iso".into(), "docs/".into()], upload: folder.path().to_owned() };
+        for name in ["my file.txt", "my\x1b[2J"] {
+            fs::write(folder.path().join(name), "x").expect("written");
+        }
+        let completer = Completer {
+            listed: vec!["there.iso".into(), "there\u{202e}osi".into(), "docs/".into()],
+            upload: folder.path().to_owned(),
+        };
         let history = DefaultHistory::new();
         let complete = |line: &str| {
             let (start, pairs) = completer.complete(line, line.len(), &Context::new(&history)).expect("done");
@@ -92,5 +98,10 @@ mod tests {
         assert_eq!(complete("get th"), (4, vec!["there.iso".into()]));
         assert_eq!(complete("ls; cd d"), (7, vec!["docs/".into()]));
         assert_eq!(complete("put my\\ f"), (4, vec!["my\\ file.txt".into()]));
+        assert_eq!(
+            complete("put my"),
+            (4, vec!["my\\ file.txt".into()]),
+            "and nothing that drives the terminal"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! How a line looks, and the file it goes to.
 
+use ftp_proto::Blotted;
+use ftp_proto::printable::is_printable;
 use slog::{KV as _, OwnedKVList, Record, Serializer};
 use slog_term::Decorator;
 use std::fs::File;
@@ -84,14 +86,13 @@ struct Value<'a>(&'a str);
 
 impl std::fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let plain =
-            !self.0.is_empty() && !self.0.contains([' ', '"', '=']) && !self.0.chars().any(char::is_control);
+        let plain = !self.0.is_empty() && !self.0.contains([' ', '"', '=']) && is_printable(self.0);
         if plain {
             return f.write_str(self.0);
         }
         let text = self.0.replace('"', "\\\"");
         // Foreign text was made printable before; this keeps a line one line whatever is forgotten.
-        write!(f, "\"{}\"", text.replace(char::is_control, "\u{fffd}"))
+        write!(f, "\"{}\"", Blotted(&text))
     }
 }
 

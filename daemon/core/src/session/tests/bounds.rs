@@ -1,0 +1,98 @@
+//! Bounds are the server's: what a client says of them in passing widens none.
+
+use super::*;
+use ftp_proto::limits::{CHUNK_PAYLOAD, MESSAGE, MESSAGE_GUEST, PIPELINE};
+
+/// Everything a client could wish for.
+const WISHES: &[(&str, u64)] = &[
+    ("pipeline", 1 << 30),
+    ("chunk", 1 << 30),
+    ("protocol", 99),
+    ("idle_seconds", 1 << 40),
+    ("token_seconds", 1 << 40),
+    ("quota", 1 << 50),
+    ("entries_limit", 1 << 50),
+    ("message", 1 << 30),
+    ("connections", 1 << 30),
+    ("threads", 257),
+    ("ln", 31),
+];
+
+fn wishing(mut request: Value) -> Value {
+    WISHES.iter().for_each(|(wish, number)| request[*wish] = (*number).into());
+    request
+}
+
+fn greedy(world: &World) -> (Peer, Value) {
+    let mut peer = world.connect();
+    peer.ask(wishing(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"})));
+    let reply = peer.reply(1);
+    assert!(reply["ok"].is_object(), "{reply}");
+    (peer, reply)
+}
+
+/// A message of so many bytes.
+fn message(bytes: usize) -> Vec<u8> {
+    let text = format!("{{\"id\":7,\"op\":\"ping\",\"x\":\"{}\"}}", "y".repeat(bytes - 27));
+    assert_eq!(text.len(), bytes);
+    let len = u32::try_from(bytes).expect("short").to_be_bytes();
+    [&len[..], &[1], text.as_bytes()].concat()
+}
+
+#[test]
+fn what_a_client_wishes_for_in_passing_widens_no_bound() {
+    let world = World::new(Some(1000));
+    let plain = world.login("ada");
+    let (mut peer, reply) = greedy(&world);
+    let account = &reply["ok"]["account"];
+    assert_eq!((&account["quota"], &account["entries_limit"]), (&json!(1000), &json!(1_000_000)));
+    assert_eq!(reply["ok"]["token_seconds"], 900);
+    assert_eq!(peer.session.deadline(), plain.session.deadline(), "as long as everybody's");
+    peer.ask(wishing(json!({"id": 2, "op": "put", "path": "/f", "size": 1001})));
+    assert_eq!(peer.code(2), "quota_exceeded");
+    peer.send(&message(MESSAGE));
+    assert!(peer.reply(7)["ok"].is_object());
+    peer.send(&message(MESSAGE + 1));
+    assert!(peer.closed, "one byte more than a message has");
+
+    let (mut peer, _) = greedy(&world);
+    peer.ask(wishing(json!({"id": 2, "op": "put", "path": "/f", "size": 900})));
+    assert!(peer.reply(2)["begin"].is_object());
+    let len = u32::try_from(CHUNK_PAYLOAD + 1).expect("it fits").to_be_bytes();
+    peer.send(&[&len[..], &[2]].concat());
+    assert!(peer.closed, "one byte more than a chunk has");
+
+    let (mut was_user, _) = greedy(&world);
+    was_user.ask(json!({"id": 2, "op": "logout"}));
+    for mut guest in [world.connect(), was_user] {
+        guest.ask(wishing(json!({"id": 3, "op": "ping"})));
+        guest.send(&message(MESSAGE_GUEST));
+        assert!(!guest.closed);
+        guest.send(&message(MESSAGE_GUEST + 1));
+        assert!(guest.closed, "one byte more than a guest's message has");
+    }
+}
+
+#[test]
+fn no_more_requests_wait_than_the_greeting_says() {
+    let world = World::new(None);
+    for (mut peer, most) in [(greedy(&world).0, PIPELINE), (world.connect(), 4)] {
+        let guest = most == 4;
+        peer.hold = true;
+        if guest {
+            peer.ask(wishing(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"})));
+        } else {
+            peer.ask(json!({"id": 1, "op": "stat", "path": "/"}));
+        }
+        let mut waiting = 1;
+        while peer.session.wants_input(CH) {
+            waiting += 1;
+            assert!(waiting <= 2 * PIPELINE, "it ends");
+            peer.ask(wishing(json!({"id": waiting, "op": "stat", "path": "/"})));
+        }
+        assert_eq!(waiting, most + usize::from(guest), "the one that is carried out, and those that wait");
+        let mut more = Vec::new();
+        put_message(&mut more, &json!({"id": 999, "op": "stat", "path": "/"}));
+        assert_eq!(peer.session.on_bytes(peer.now, CH, &more), 0, "TCP holds the rest back");
+    }
+}
