@@ -16,8 +16,10 @@ use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
 use zeroize::Zeroize as _;
 
-/// The most entries of one listing.
-const ENTRIES: usize = 1_000_000;
+/// The most entries of one listing, or of all listings of a tree.
+pub const ENTRIES: usize = 1_000_000;
+/// The most bytes of their names.
+pub const NAMES: usize = 64 * 1024 * 1024;
 /// How long a login is asked for again while the daemon is busy; well below the 15 s after which it closes.
 const BUSY: Duration = Duration::from_secs(8);
 /// After so much silence the daemon is asked whether it is there: hashing or syncing a large file takes its time.
@@ -199,16 +201,23 @@ impl Client {
         }
     }
 
-    /// All entries of a directory, sorted by name. At most 1,000,000.
+    /// All entries of a directory, sorted by name; each has one, and none has the name of another. At most [`ENTRIES`], with [`NAMES`] bytes of names.
     ///
     /// # Errors
     /// As the daemon says.
     pub fn list(&mut self, path: &VirtualPath) -> Result<Vec<Entry>, Failure> {
         let id = self.send(Op::List { path: path.clone() })?;
-        let mut entries = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut names = 0;
         loop {
             match self.wait_reply(id)? {
-                Body::Page(page) => entries.extend(page.entries),
+                Body::Page(page) if page.entries.is_empty() => {
+                    return Err(self.breach("a page with nothing in it"));
+                }
+                Body::Page(page) => {
+                    names += page.entries.iter().map(Entry::name_len).sum::<usize>();
+                    entries.extend(page.entries);
+                }
                 Body::Ok(value) => {
                     let listed: Listed = self.read(value)?;
                     if listed.entries != entries.len() as u64 {
@@ -219,11 +228,17 @@ impl Client {
                 Body::Error(refusal) => return Err(Failure::refused(refusal)),
                 Body::Begin(_) => return Err(self.breach("a listing cannot begin")),
             }
-            if entries.len() > ENTRIES {
+            if entries.len() > ENTRIES || names > NAMES {
                 return Err(self.breach("a listing has no end"));
             }
         }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        if entries.first().is_some_and(|first| first.name.is_none()) {
+            return Err(self.breach("an entry has no name"));
+        }
+        if entries.windows(2).any(|pair| pair[0].name == pair[1].name) {
+            return Err(self.breach("a name is there twice"));
+        }
         Ok(entries)
     }
 
