@@ -124,13 +124,16 @@ impl Client {
         let end = Instant::now() + BUSY;
         loop {
             let result = self.ask::<LoggedIn>(Op::Login(login.clone()));
+            if result.as_ref().is_ok_and(|logged_in| logged_in.user.as_str() != login.user) {
+                return Err(self.breach("a login as somebody else"));
+            }
             let failure = match result {
                 Err(failure) if failure.code() == Some(Code::Busy) && !self.broken => failure,
                 result => return result,
             };
             let seconds = failure.refusal.as_ref().and_then(|refusal| refusal.retry_seconds).unwrap_or(1);
-            let pause = Duration::from_secs(seconds);
-            if Instant::now() + pause > end {
+            let pause = Duration::from_secs(seconds.max(1));
+            if pause > end.saturating_duration_since(Instant::now()) {
                 return Err(failure.hint(format!("try again in {seconds} s")));
             }
             self.sleep(pause)?;
