@@ -22,6 +22,14 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
+impl Printable<'_> {
+    /// Nothing in it has to be escaped for a terminal's sake.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.0.chars().any(is_unsafe)
+    }
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -38,6 +46,7 @@ mod tests {
     fn names_people_use_stay_as_they_are() {
         for name in ["été 2026.pdf", "写真.jpg", "a b'c\"d", "👍"] {
             assert_eq!(Printable(name).to_string(), name);
+            assert!(Printable(name).is_plain());
         }
         assert_eq!(Printable("a\x1b[2Jb\nc\u{202e}d\\").to_string(), r"a\u{1b}[2Jb\u{a}c\u{202e}d\\");
     }
@@ -45,7 +54,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_unsafe_comes_through(text: String) {
-            prop_assert!(!Printable(&text).to_string().chars().any(is_unsafe));
+            prop_assert!(Printable(&Printable(&text).to_string()).is_plain());
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Tab: names of commands, of files here for `put`, and of what was listed last for everything else. Nothing is fetched while somebody types.
+//! Tab: names of commands, of files here for `put`, and of what was listed last for everything else. Nothing is fetched while somebody types. A name that
+//! would drive the terminal is not offered: the editor would show it as it is.
 
 use crate::command::{Shell, names};
 use crate::words::quote;
+use ftp_proto::Printable;
 use rustyline::completion::Pair;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
@@ -56,7 +58,7 @@ impl rustyline::completion::Completer for Completer {
         };
         let mut pairs: Vec<_> = candidates
             .into_iter()
-            .filter(|name| name.starts_with(&typed))
+            .filter(|name| name.starts_with(&typed) && Printable(name).is_plain())
             .map(|name| Pair { replacement: quote(&name), display: name })
             .collect();
         pairs.sort_by(|a, b| a.display.cmp(&b.display));
@@ -81,8 +83,10 @@ mod tests {
     fn commands_files_here_and_files_there_are_told_apart() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("my file.txt"), "x").expect("written");
-        let completer =
-            Completer { listed: vec!["there.iso".into(), "docs/".into()], upload: folder.path().to_owned() };
+        let completer = Completer {
+            listed: vec!["there.iso".into(), "docs/".into(), "x\u{202e}z".into(), "xy".into()],
+            upload: folder.path().to_owned(),
+        };
         let history = DefaultHistory::new();
         let complete = |line: &str| {
             let (start, pairs) = completer.complete(line, line.len(), &Context::new(&history)).expect("done");
@@ -92,5 +96,6 @@ mod tests {
         assert_eq!(complete("get th"), (4, vec!["there.iso".into()]));
         assert_eq!(complete("ls; cd d"), (7, vec!["docs/".into()]));
         assert_eq!(complete("put my\\ f"), (4, vec!["my\\ file.txt".into()]));
+        assert_eq!(complete("get x"), (4, vec!["xy".into()]), "what turns the text is not offered");
     }
 }
