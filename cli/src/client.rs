@@ -16,8 +16,10 @@ use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
 use zeroize::Zeroize as _;
 
-/// The most entries of one listing.
-const ENTRIES: usize = 1_000_000;
+/// The most entries of one listing, or of all listings of a tree.
+pub const ENTRIES: usize = 1_000_000;
+/// The most bytes of their names.
+pub const NAMES: usize = 64 * 1024 * 1024;
 /// How long a login is asked for again while the daemon is busy; well below the 15 s after which it closes.
 const BUSY: Duration = Duration::from_secs(8);
 /// After so much silence the daemon is asked whether it is there: hashing or syncing a large file takes its time.
@@ -122,13 +124,16 @@ impl Client {
         let end = Instant::now() + BUSY;
         loop {
             let result = self.ask::<LoggedIn>(Op::Login(login.clone()));
+            if result.as_ref().is_ok_and(|logged_in| logged_in.user.as_str() != login.user) {
+                return Err(self.breach("a login as somebody else"));
+            }
             let failure = match result {
                 Err(failure) if failure.code() == Some(Code::Busy) && !self.broken => failure,
                 result => return result,
             };
             let seconds = failure.refusal.as_ref().and_then(|refusal| refusal.retry_seconds).unwrap_or(1);
-            let pause = Duration::from_secs(seconds);
-            if Instant::now() + pause > end {
+            let pause = Duration::from_secs(seconds.max(1));
+            if pause > end.saturating_duration_since(Instant::now()) {
                 return Err(failure.hint(format!("try again in {seconds} s")));
             }
             self.sleep(pause)?;
@@ -199,16 +204,23 @@ impl Client {
         }
     }
 
-    /// All entries of a directory, sorted by name. At most 1,000,000.
+    /// All entries of a directory, sorted by name; each has one, and none has the name of another. At most [`ENTRIES`], with [`NAMES`] bytes of names.
     ///
     /// # Errors
     /// As the daemon says.
     pub fn list(&mut self, path: &VirtualPath) -> Result<Vec<Entry>, Failure> {
         let id = self.send(Op::List { path: path.clone() })?;
-        let mut entries = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut names = 0;
         loop {
             match self.wait_reply(id)? {
-                Body::Page(page) => entries.extend(page.entries),
+                Body::Page(page) if page.entries.is_empty() => {
+                    return Err(self.breach("a page with nothing in it"));
+                }
+                Body::Page(page) => {
+                    names += page.entries.iter().map(Entry::name_len).sum::<usize>();
+                    entries.extend(page.entries);
+                }
                 Body::Ok(value) => {
                     let listed: Listed = self.read(value)?;
                     if listed.entries != entries.len() as u64 {
@@ -219,11 +231,17 @@ impl Client {
                 Body::Error(refusal) => return Err(Failure::refused(refusal)),
                 Body::Begin(_) => return Err(self.breach("a listing cannot begin")),
             }
-            if entries.len() > ENTRIES {
+            if entries.len() > ENTRIES || names > NAMES {
                 return Err(self.breach("a listing has no end"));
             }
         }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        if entries.first().is_some_and(|first| first.name.is_none()) {
+            return Err(self.breach("an entry has no name"));
+        }
+        if entries.windows(2).any(|pair| pair[0].name == pair[1].name) {
+            return Err(self.breach("a name is there twice"));
+        }
         Ok(entries)
     }
 

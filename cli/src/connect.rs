@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const FRAMES: usize = 4;
 /// How often whoever waits is told so, and Ctrl-C is looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// So many bytes have to move, or a frame has to be whole, for the other end to have got on: a byte now and then is as good as silence.
+const PROGRESS: usize = 1024;
 
 /// Where to connect and whom to trust.
 #[derive(Debug, Clone)]
@@ -51,8 +53,10 @@ pub struct Connection {
     frames: VecDeque<Frame>,
     fingerprint: Fingerprint,
     timeout: Duration,
-    /// When something last moved.
+    /// When the other end last got on.
     moved: Instant,
+    /// Bytes that moved since.
+    crept: usize,
     /// Why nothing will come any more.
     ended: Option<Failure>,
 }
@@ -107,6 +111,7 @@ impl Connection {
             fingerprint: Fingerprint::default(),
             timeout: server.timeout,
             moved: Instant::now(),
+            crept: 0,
             ended: None,
         };
         // The client speaks first.
@@ -146,7 +151,7 @@ impl Connection {
     /// The connection is lost, or nothing moves for too long.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut rest = bytes;
-        self.moved = Instant::now();
+        self.begin_wait();
         while !rest.is_empty() {
             let taken = self.pump.encrypt(rest).map_err(|fault| self.end(&fault))?;
             rest = &rest[taken..];
@@ -199,12 +204,20 @@ impl Connection {
 
     /// From now on, silence is counted anew.
     pub fn begin_wait(&mut self) {
-        self.moved = Instant::now();
+        (self.moved, self.crept) = (Instant::now(), 0);
     }
 
     /// Gives back the buffer of a chunk.
     pub fn recycle(&mut self, buffer: Vec<u8>) {
         self.deframer.recycle(buffer);
+    }
+
+    /// Bytes moved; `whole` if a frame is complete with them.
+    fn got_on(&mut self, bytes: usize, whole: bool) {
+        self.crept += bytes;
+        if whole || self.crept >= PROGRESS {
+            self.begin_wait();
+        }
     }
 
     fn check_end(&self) -> Result<(), Failure> {
@@ -259,7 +272,7 @@ impl Connection {
             match self.socket.write(self.pump.outgoing()) {
                 Ok(n) => {
                     self.pump.sent(n);
-                    self.moved = Instant::now();
+                    self.got_on(n, false);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -291,7 +304,6 @@ impl Connection {
                 Ok(())
             }
             Ok(n) => {
-                self.moved = Instant::now();
                 self.pump.filled(n);
                 self.take_in()
             }
@@ -308,7 +320,7 @@ impl Connection {
     /// Decrypts what is there into frames, until enough of them wait.
     fn take_in(&mut self) -> Result<(), Failure> {
         let (deframer, frames) = (&mut self.deframer, &mut self.frames);
-        let mut broken = None;
+        let (mut broken, mut came, before) = (None, 0, frames.len());
         let advanced = self.pump.advance(&mut |bytes| {
             let mut taken = 0;
             while taken < bytes.len() && frames.len() < FRAMES && broken.is_none() {
@@ -320,8 +332,11 @@ impl Connection {
                     Err(fault) => broken = Some(fault),
                 }
             }
+            came += taken;
             taken
         });
+        let whole = frames.len() > before;
+        self.got_on(came, whole);
         if let Some(fault) = broken {
             return Err(Failure::protocol(&fault.to_string()));
         }

@@ -116,8 +116,10 @@ impl Failure {
             Code::QuotaExceeded | Code::TooManyFiles | Code::NoSpace => Cause::Full,
             Code::Changed | Code::DigestMismatch => Cause::Verification,
             Code::Timeout | Code::ShuttingDown => Cause::Connection,
-            Code::Aborted => Cause::Interrupted,
-            Code::Busy | Code::BadRequest | Code::Unavailable | Code::Unsupported => Cause::Failed,
+            // Who presses Ctrl-C knows it without the daemon.
+            Code::Aborted | Code::Busy | Code::BadRequest | Code::Unavailable | Code::Unsupported => {
+                Cause::Failed
+            }
         };
         let message = Printable(&refusal.message).to_string();
         let hint = refusal.hint.as_deref().map(|hint| Printable(hint).to_string());

@@ -94,7 +94,7 @@ impl<'a> Progress<'a> {
 
     /// The file is done, or given up: its bytes count as dealt with.
     pub fn file_done(&mut self, size: u64) {
-        self.before += size;
+        self.before = self.before.saturating_add(size);
         if self.total.is_some() {
             self.meter.rebase(self.before);
         } else {
@@ -146,7 +146,7 @@ impl<'a> Progress<'a> {
 
     fn show(&mut self, bytes: u64, last: bool) {
         let (done, total) = match self.total {
-            Some(total) => (self.before + bytes, total),
+            Some(total) => (self.before.saturating_add(bytes), total),
             None => (bytes, self.size),
         };
         self.meter.at(done);
@@ -169,7 +169,7 @@ impl Watch for Progress<'_> {
         if self.total.is_none() {
             self.meter = Meter::new(resumed);
         } else {
-            self.meter.rebase(self.before + resumed);
+            self.meter.rebase(self.before.saturating_add(resumed));
         }
         if resumed > 0 {
             self.clear();

@@ -111,9 +111,9 @@ impl Session {
         Ok(&mut self.client)
     }
 
-    /// Gives the connection back, logged out; none if that failed.
+    /// Gives the connection back, logged out; none if it is broken. A server that does not answer is not waited for again.
     #[must_use]
     pub fn end(mut self) -> Option<Client> {
-        self.client.logout().is_ok().then_some(self.client)
+        (!self.client.is_broken() && self.client.logout().is_ok()).then_some(self.client)
     }
 }

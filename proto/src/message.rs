@@ -441,6 +441,14 @@ pub struct Entry {
     pub etag: Option<Etag>,
 }
 
+impl Entry {
+    /// The bytes of its name.
+    #[must_use]
+    pub fn name_len(&self) -> usize {
+        self.name.as_ref().map_or(0, |name| name.as_str().len())
+    }
+}
+
 /// The `ok` of `stat`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stat {

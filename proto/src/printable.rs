@@ -55,6 +55,7 @@ mod tests {
     fn names_people_use_stay_as_they_are() {
         for name in ["été 2026.pdf", "写真.jpg", "a b'c\"d", "👍"] {
             assert_eq!(Printable(name).to_string(), name);
+            assert!(is_printable(name));
         }
         assert_eq!(Printable("a\x1b[2Jb\nc\u{202e}d\\").to_string(), r"a\u{1b}[2Jb\u{a}c\u{202e}d\\");
     }

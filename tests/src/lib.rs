@@ -1,14 +1,18 @@
 //! What the black-box tests share: the real binaries, a place for one daemon with its users, and a screen to read.
 
 pub mod accounts;
+pub mod arena;
 pub mod binaries;
+pub mod evil;
 pub mod faulty;
 pub mod ground;
 pub mod oracle;
+pub mod process;
 pub mod proxy;
 pub mod sample;
 pub mod screen;
 pub mod script;
 pub mod site;
+pub mod stage;
 pub mod upload;
 pub mod wire;

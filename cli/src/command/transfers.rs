@@ -5,10 +5,11 @@ use super::{Command, Line, Next, Shell, tree};
 use crate::failure::{Cause, Failure, shown};
 use crate::progress::Progress;
 use crate::show;
-use crate::transfer::{self, Report};
+use crate::transfer::{self, Folder, Found, Opened, Place, Report};
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Code, Name, Printable, VirtualPath};
 use getopts::Matches;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -49,10 +50,10 @@ pub(super) enum Outcome {
     Kept,
 }
 
-/// One file to move.
-pub(super) struct Task<'a> {
+/// One file to move; `local` is a [`Place`] to download to, or a [`Path`] to upload from.
+pub(super) struct Task<'a, L: ?Sized> {
     pub(super) remote: &'a VirtualPath,
-    pub(super) local: &'a Path,
+    pub(super) local: &'a L,
     /// What it is called on the screen.
     pub(super) label: &'a str,
     pub(super) md5: bool,
@@ -90,15 +91,20 @@ fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         let entry = shell.session.client()?.stat(&remote);
         let entry = entry.map_err(|failure| explain(shell, failure, &remote, word))?;
         let leaf = remote.names().last().map_or("home", Name::as_str);
-        let local = local_place(&shell.session.download, words.matches.opt_str("o").as_deref(), leaf);
+        let wanted = words.matches.opt_str("o");
+        let (folder, name) = local_place(&shell.session.download, wanted.as_deref(), leaf)?;
         match entry.kind {
             Kind::File => {
-                let task = Task { remote: &remote, local: &local, label: leaf, md5: words.md5 };
+                let place = Folder::open(&folder)?.place(name);
                 let mut progress = Progress::new(shell.console, shell.manner.progress, None);
+                let task = Task { remote: &remote, local: &place, label: leaf, md5: words.md5 };
                 get_one(shell, &task, &entry, &mut progress)
                     .map_err(|failure| failure.about(Printable(word)))?;
             }
-            Kind::Dir if words.matches.opt_present("r") => tree::get(shell, &remote, &local, words.md5)?,
+            Kind::Dir if words.matches.opt_present("r") => {
+                let folder = Folder::make(&folder)?.inner(&name)?;
+                tree::get(shell, &remote, &folder, words.md5)?;
+            }
             Kind::Dir => {
                 let what = format!("{}: is a directory", Printable(word));
                 return Err(Failure::new(Cause::NotPermitted, what).hint("get -r takes directories"));
@@ -112,9 +118,17 @@ fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     Ok(Next::Stay)
 }
 
-fn local_place(folder: &Path, wanted: Option<&str>, leaf: &str) -> PathBuf {
-    let place = wanted.map_or_else(|| folder.join(leaf), |wanted| folder.join(wanted));
-    if wanted.is_some() && place.is_dir() { place.join(leaf) } else { place }
+/// The folder that the user names for a download, and the name in it.
+fn local_place(folder: &Path, wanted: Option<&str>, leaf: &str) -> Result<(PathBuf, OsString), Failure> {
+    let Some(wanted) = wanted else { return Ok((folder.to_owned(), leaf.into())) };
+    let place = folder.join(wanted);
+    if place.is_dir() {
+        return Ok((place, leaf.into()));
+    }
+    match (place.parent(), place.file_name()) {
+        (Some(parent), Some(name)) => Ok((parent.to_owned(), name.to_owned())),
+        _ => Err(Failure::new(Cause::NotPermitted, format!("{}: not a name", shown(&place)))),
+    }
 }
 
 fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
@@ -131,7 +145,7 @@ fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
             }
             tree::put(shell, &local, &remote, words.md5)?;
         } else {
-            let task = Task { remote: &remote, local: &local, label: leaf.as_str(), md5: words.md5 };
+            let task = Task { remote: &remote, local: local.as_path(), label: leaf.as_str(), md5: words.md5 };
             let mut progress = Progress::new(shell.console, shell.manner.progress, None);
             let there = shell.session.client()?.find(&remote)?;
             put_one(shell, &task, there.as_ref(), &mut progress)
@@ -162,36 +176,33 @@ fn remote_place(shell: &mut Shell<'_>, wanted: Option<&str>, leaf: &Name) -> Res
 /// Downloads one file, unless it is here already.
 pub(super) fn get_one(
     shell: &mut Shell<'_>,
-    task: &Task<'_>,
+    task: &Task<'_, Place>,
     entry: &Entry,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, Failure> {
     progress.file(&Printable(task.label).to_string());
-    match fs::symlink_metadata(task.local) {
-        Ok(facts) if facts.is_dir() => {
-            let what = format!("a folder {} is in the way", shown(task.local));
+    if let Some(found) = task.local.look()? {
+        if found == Found::Folder {
+            let what = format!("a folder {} is in the way", shown(&task.local.path()));
             return Err(Failure::new(Cause::NotPermitted, what).hint("-o gives the file another name"));
         }
-        Ok(facts) => {
-            let same_size = facts.is_file() && facts.len() == entry.size;
-            if let Some(outcome) = settle(shell, task, same_size, entry, progress, "here")? {
-                progress.file_done(entry.size);
-                return Ok(outcome);
-            }
+        let alike = if found == Found::File(entry.size) { Some(task.local.open()?) } else { None };
+        if let Some(outcome) = settle(shell, task, alike, entry, progress, "here")? {
+            progress.file_done(entry.size);
+            return Ok(outcome);
         }
-        Err(_) => {}
     }
     let interrupt = shell.session.interrupt();
     let result = keep_trying(shell, progress, |shell, progress| {
         transfer::get(shell.session.client()?, task.remote, task.local, task.md5, &interrupt, progress)
     });
-    finish(shell, task, "get", result, entry.size, progress)
+    finish(shell, task, &shown(&task.local.path()), result, entry.size, progress)
 }
 
 /// Uploads one file, unless it is there already.
 pub(super) fn put_one(
     shell: &mut Shell<'_>,
-    task: &Task<'_>,
+    task: &Task<'_, Path>,
     there: Option<&Entry>,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, Failure> {
@@ -199,7 +210,8 @@ pub(super) fn put_one(
     let size = fs::metadata(task.local).map_or(0, |facts| facts.len());
     if let Some(entry) = there {
         let same_size = entry.kind == Kind::File && entry.size == size;
-        if let Some(outcome) = settle(shell, task, same_size, entry, progress, "on the server")? {
+        let alike = if same_size { Some(Opened::open(task.local)?) } else { None };
+        if let Some(outcome) = settle(shell, task, alike, entry, progress, "on the server")? {
             progress.file_done(size);
             return Ok(outcome);
         }
@@ -209,22 +221,23 @@ pub(super) fn put_one(
         transfer::put(shell.session.client()?, task.local, task.remote, task.md5, &interrupt, progress)
     });
     let result = result.map_err(|failure| no_room(failure, size, shell));
-    finish(shell, task, "put", result, size, progress)
+    let to = Printable(&task.remote.to_string()).to_string();
+    finish(shell, task, &to, result, size, progress)
 }
 
-/// A file of the name is there: identical, to be kept, or (none) to be replaced.
-fn settle(
+/// A file of the name is there: identical, to be kept, or (none) to be replaced. `alike` is the one on this side, if the other is of its size.
+fn settle<L: ?Sized>(
     shell: &mut Shell<'_>,
-    task: &Task<'_>,
-    same_size: bool,
+    task: &Task<'_, L>,
+    alike: Option<Opened>,
     entry: &Entry,
     progress: &mut Progress<'_>,
     place: &str,
 ) -> Result<Option<Outcome>, Failure> {
     let label = Printable(task.label);
-    if same_size {
+    if let Some(local) = alike {
         let interrupt = shell.session.interrupt();
-        let here = transfer::sum(task.local, task.md5, &interrupt, progress)?;
+        let here = local.sum(task.md5, &interrupt, progress)?;
         let there = shell.session.client()?.sum(task.remote, task.md5)?;
         if here.root == there.root && here.md5 == there.md5 {
             if !progress.is_tree() {
@@ -307,10 +320,10 @@ fn no_room(failure: Failure, size: u64, shell: &Shell<'_>) -> Failure {
     Failure { message, ..failure }.hint(hint)
 }
 
-fn finish(
+fn finish<L: ?Sized>(
     shell: &mut Shell<'_>,
-    task: &Task<'_>,
-    verb: &str,
+    task: &Task<'_, L>,
+    to: &str,
     result: Result<Report, Failure>,
     size: u64,
     progress: &mut Progress<'_>,
@@ -321,7 +334,7 @@ fn finish(
             shell.session.moved.0 += 1;
             shell.session.moved.1 += report.moved;
             if !progress.is_tree() {
-                tell(shell, task, verb, &report);
+                tell(shell, task.label, to, &report);
             }
             if let Some(md5) = report.md5 {
                 progress.clear();
@@ -332,27 +345,22 @@ fn finish(
         Err(failure) => {
             progress.close();
             if failure.cause == Cause::Interrupted {
-                let again = format!("what arrived is kept; the same {verb} goes on from there");
-                return Err(failure.hint(again));
+                return Err(failure.hint("what arrived is kept; the same command goes on from there"));
             }
             Err(failure)
         }
     }
 }
 
-fn tell(shell: &Shell<'_>, task: &Task<'_>, verb: &str, report: &Report) {
+fn tell(shell: &Shell<'_>, label: &str, to: &str, report: &Report) {
     let moved = if report.resumed > 0 {
         format!(", {} of them moved now", show::size(report.moved))
     } else {
         String::new()
     };
-    let place = match verb {
-        "put" => format!(" -> {}", Printable(&task.remote.to_string())),
-        _ => format!(" -> {}", shown(task.local)),
-    };
     shell.console.note(&format!(
-        "{}{place}: {}{moved} in {} ({}), verified\n  blake3 {}",
-        Printable(task.label),
+        "{} -> {to}: {}{moved} in {} ({}), verified\n  blake3 {}",
+        Printable(label),
         show::size(report.size),
         show::clock(report.took),
         show::rate(report.moved, report.took),

@@ -2,15 +2,17 @@
 
 use super::transfers::{Outcome, Task, get_one, put_one};
 use super::{Shell, files};
+use crate::client::{ENTRIES, NAMES};
 use crate::failure::{Cause, Failure, shown};
 use crate::progress::Progress;
 use crate::show;
-use crate::transfer::is_hidden_part;
+use crate::transfer::{Folder, is_hidden_part};
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Name, Printable, VirtualPath};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 /// How deep a tree may be; the server's paths have a bound of their own.
@@ -85,61 +87,114 @@ impl Sums {
     }
 }
 
-struct RemoteFile {
-    path: VirtualPath,
-    local: PathBuf,
+/// Something in a directory at the server that was listed. There may be many, so what they have in common is there once.
+struct Remote {
+    dir: Rc<VirtualPath>,
+    name: Name,
+    /// Without the name.
     entry: Entry,
+}
+
+impl Remote {
+    fn path(&self) -> Result<VirtualPath, Failure> {
+        // A name has neither '/' nor control characters, and is neither '.' nor '..'; but the path may be too long with it.
+        self.dir.join(self.name.as_str()).map_err(|fault| {
+            Failure::new(Cause::NotPermitted, format!("{}: {fault}", Printable(self.name.as_str())))
+        })
+    }
+}
+
+/// What a tree has had in its listings so far: a server must not have it grow for ever.
+#[derive(Default)]
+struct Listed {
+    entries: usize,
+    names: usize,
+}
+
+impl Listed {
+    fn add(&mut self, entries: &[Entry]) -> Result<(), Failure> {
+        self.entries += entries.len();
+        self.names += entries.iter().map(Entry::name_len).sum::<usize>();
+        if self.entries <= ENTRIES && self.names <= NAMES {
+            return Ok(());
+        }
+        let what = format!("over {ENTRIES} entries, or {} of names", show::size(NAMES as u64));
+        Err(Failure::new(Cause::Failed, what).hint("get the directories in it one by one"))
+    }
 }
 
 /// Downloads a directory.
 pub(super) fn get(
     shell: &mut Shell<'_>,
     remote: &VirtualPath,
-    local: &Path,
+    folder: &Folder,
     md5: bool,
 ) -> Result<(), Failure> {
     let mut sums = Sums::default();
-    let mut found = Vec::new();
-    let mut folders = vec![(remote.clone(), local.to_owned())];
-    while let Some((path, folder)) = folders.pop() {
-        fs::create_dir_all(&folder).map_err(|error| Failure::local(&folder, "make the folder", &error))?;
-        for entry in shell.session.client()?.list(&path)? {
-            let Some(name) = entry.name.clone() else { continue };
-            // A name from the server has neither '/' nor control characters, and is neither '.' nor '..'.
-            let inner = path
-                .join(name.as_str())
-                .map_err(|fault| Failure::new(Cause::NotPermitted, fault.to_string()))?;
-            let local = folder.join(name.as_str());
-            match entry.kind {
-                Kind::File => found.push(RemoteFile { path: inner, local, entry }),
-                Kind::Dir => folders.push((inner, local)),
+    let files = look_through(shell, remote, folder, &mut sums)?;
+    let bytes = files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.entry.size));
+    let count = files.len() as u64;
+    shell.console.note(&format!("{}, {}", show::count(count, "file"), show::size(bytes)));
+    let mut progress = Progress::new(shell.console, shell.manner.progress, Some(bytes));
+    let began = Instant::now();
+    for (number, file) in files.iter().enumerate() {
+        let path = file.path()?;
+        let label = format!("{}/{count} {}", number + 1, file.name);
+        let result = folder.below(below(remote, &file.dir)).and_then(|folder| {
+            let place = folder.place(file.name.as_str());
+            let task = Task { remote: &path, local: &place, label: &label, md5 };
+            get_one(shell, &task, &file.entry, &mut progress)
+        });
+        sums.count(result, &path.to_string())?;
+    }
+    progress.close();
+    sums.tell(shell, count, bytes, began)
+}
+
+/// Lists the whole tree and makes its folders on this side; gives the files.
+fn look_through(
+    shell: &mut Shell<'_>,
+    remote: &VirtualPath,
+    folder: &Folder,
+    sums: &mut Sums,
+) -> Result<Vec<Remote>, Failure> {
+    let (mut files, mut dirs, mut listed) = (Vec::new(), Vec::new(), Listed::default());
+    let mut next = Some(remote.clone());
+    while let Some(dir) = next {
+        let entries = shell.session.client()?.list(&dir)?;
+        listed.add(&entries)?;
+        let dir = Rc::new(dir);
+        for mut entry in entries {
+            let Some(name) = entry.name.take() else { continue };
+            let found = Remote { dir: Rc::clone(&dir), name, entry };
+            match found.entry.kind {
+                Kind::File => files.push(found),
+                Kind::Dir => dirs.push(found),
                 Kind::Other => {
                     sums.skipped += 1;
-                    shell.console.note(&format!(
-                        "skipped: {} is neither file nor directory",
-                        Printable(&inner.to_string())
-                    ));
+                    let path = found.path()?.to_string();
+                    let what = format!("skipped: {} is neither file nor directory", Printable(&path));
+                    shell.console.note(&what);
                 }
             }
         }
         if shell.session.interrupt().is_set() {
             return Err(Failure::interrupted());
         }
+        next = match dirs.pop() {
+            Some(dir) => {
+                folder.below(below(remote, &dir.dir))?.inner(dir.name.as_str().as_ref())?;
+                Some(dir.path()?)
+            }
+            None => None,
+        };
     }
-    let bytes = found.iter().map(|file| file.entry.size).sum();
-    let count = found.len() as u64;
-    shell.console.note(&format!("{}, {}", show::count(count, "file"), show::size(bytes)));
-    let mut progress = Progress::new(shell.console, shell.manner.progress, Some(bytes));
-    let began = Instant::now();
-    for (number, file) in found.iter().enumerate() {
-        let name = file.path.names().last().map_or("", Name::as_str);
-        let label = format!("{}/{count} {name}", number + 1);
-        let task = Task { remote: &file.path, local: &file.local, label: &label, md5 };
-        let result = get_one(shell, &task, &file.entry, &mut progress);
-        sums.count(result, &file.path.to_string())?;
-    }
-    progress.close();
-    sums.tell(shell, count, bytes, began)
+    Ok(files)
+}
+
+/// The names that lead from a directory to one in it.
+fn below<'a>(top: &VirtualPath, dir: &'a VirtualPath) -> &'a [Name] {
+    &dir.names()[top.names().len()..]
 }
 
 struct LocalFile {
@@ -156,13 +211,15 @@ pub(super) fn put(
     md5: bool,
 ) -> Result<(), Failure> {
     let mut sums = Sums::default();
-    let mut found = Vec::new();
+    let mut found: Vec<LocalFile> = Vec::new();
     let mut dirs = vec![remote.clone()];
     walk(shell, local, remote, &mut dirs, &mut found, &mut sums)?;
     let bytes = found.iter().map(|file| file.size).sum();
     let count = found.len() as u64;
     shell.console.note(&format!("{}, {}", show::count(count, "file"), show::size(bytes)));
     let began = Instant::now();
+    // Of what the server lists, only what is replaced matters.
+    let wanted: HashSet<_> = found.iter().map(|file| &file.remote).collect();
     let mut there = HashMap::new();
     files::mkdir_all(shell, remote)?;
     for dir in &dirs {
@@ -173,6 +230,7 @@ pub(super) fn put(
         for entry in shell.session.client()?.list(dir)? {
             if let Some(name) = &entry.name
                 && let Ok(path) = dir.join(name.as_str())
+                && wanted.contains(&path)
             {
                 there.insert(path, entry);
             }
@@ -182,7 +240,7 @@ pub(super) fn put(
     for (number, file) in found.iter().enumerate() {
         let name = file.remote.names().last().map_or("", Name::as_str);
         let label = format!("{}/{count} {name}", number + 1);
-        let task = Task { remote: &file.remote, local: &file.path, label: &label, md5 };
+        let task = Task { remote: &file.remote, local: file.path.as_path(), label: &label, md5 };
         let result = put_one(shell, &task, there.get(&file.remote), &mut progress);
         sums.count(result, &file.remote.to_string())?;
     }

@@ -1,4 +1,5 @@
-//! Tab: names of commands, of files here for `put`, and of what was listed last for everything else. Nothing is fetched while somebody types.
+//! Tab: names of commands, of files here for `put`, and of what was listed last for everything else. Nothing is fetched while somebody types. A name that
+//! would drive the terminal is not offered: the editor would show it as it is.
 
 use crate::command::{Shell, names};
 use crate::words::quote;

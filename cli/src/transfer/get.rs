@@ -2,6 +2,7 @@
 
 use super::Report;
 use super::local::Part;
+use super::place::Place;
 use crate::client::{Client, Incoming};
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
@@ -9,22 +10,21 @@ use crate::watch::Watch;
 use ftp_proto::message::{Body, Get, GetBegin, GetEnd, Op};
 use ftp_proto::sidecar::Sidecar;
 use ftp_proto::{Code, Etag, PrefixHash, Tree, VirtualPath};
-use std::path::Path;
 use std::time::Instant;
 
-/// Downloads `remote` to the file `local`, through `local`'s sibling `<name>.part` and its sidecar `<name>.part.cv`. Ctrl-C, a lost connection and a full disk keep the part.
+/// Downloads `remote` to `place`, through its sibling `<name>.part` and its sidecar `<name>.part.cv`. Ctrl-C, a lost connection and a full disk keep the part.
 ///
 /// # Errors
 /// What happened and what to do; after [`Cause::Interrupted`] the client can still be used unless `fatal` is set.
 pub fn get(
     client: &mut Client,
     remote: &VirtualPath,
-    local: &Path,
+    place: &Place,
     md5: bool,
     interrupt: &Interrupt,
     watch: &mut dyn Watch,
 ) -> Result<Report, Failure> {
-    let (mut part, found) = Part::open(local, md5)?;
+    let (mut part, found) = Part::open(place, md5)?;
     let etag = found.as_ref().filter(|found| found.path == remote.to_string()).and_then(|found| found.etag);
     let begun = match etag {
         Some(etag) => {
@@ -62,15 +62,16 @@ fn go_on(
     client: &mut Client,
     remote: &VirtualPath,
     md5: bool,
-    part: &mut Part,
+    part: &mut Part<'_>,
     etag: Etag,
     watch: &mut dyn Watch,
 ) -> Result<(u64, GetBegin), Failure> {
     let offset = part.offset();
+    let same = |begin: &GetBegin, part: &Part<'_>| {
+        begin.prefix == part.tree().prefix() && begin.etag == etag && begin.size == part.size()
+    };
     match start(client, remote, md5, offset, Some(etag)) {
-        Ok((id, begin)) if begin.prefix == part.tree().prefix() && begin.etag == etag => {
-            return Ok((id, begin));
-        }
+        Ok((id, begin)) if same(&begin, part) => return Ok((id, begin)),
         Ok((id, _)) => {
             client.abort(id)?;
             watch.note("what is here is not the beginning of the server's file; starting again");
@@ -112,7 +113,7 @@ fn empty() -> PrefixHash {
 fn receive(
     client: &mut Client,
     id: u64,
-    mut part: Part,
+    mut part: Part<'_>,
     begin: &GetBegin,
     watch: &mut dyn Watch,
 ) -> Result<Report, Failure> {

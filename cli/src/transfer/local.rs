@@ -1,5 +1,6 @@
 //! Files on this machine: hashed whole, or as the part of a download.
 
+use super::place::{Found, Place};
 use crate::failure::{Cause, Failure, shown};
 use crate::interrupt::Interrupt;
 use crate::watch::Watch;
@@ -8,8 +9,8 @@ use ftp_proto::limits::{CHUNK, VALUE};
 use ftp_proto::sidecar::{HEADER_MAX, Sidecar};
 use ftp_proto::{Md5Sum, Root, Tree, Value, tree};
 use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps};
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -54,56 +55,73 @@ impl Version {
     }
 }
 
-/// Opens a file for reading; never waits for the other end of a FIFO.
-pub(super) fn open(path: &Path) -> Result<(File, Version), Failure> {
-    let failed = |error: io::Error| Failure::local(path, "read it", &error);
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = File::options().read(true).custom_flags(flags).open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(Failure::new(Cause::NotPermitted, format!("{}: not a file", shown(path))));
-    }
-    let version = Version::of(&file).map_err(failed)?;
-    Ok((file, version))
+/// A file of this machine that is open for reading.
+#[derive(Debug)]
+pub struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) version: Version,
 }
 
-/// Hashes a whole file.
-///
-/// # Errors
-/// It cannot be read, or Ctrl-C.
-pub fn sum(
-    path: &Path,
-    md5: bool,
-    interrupt: &Interrupt,
-    watch: &mut dyn Watch,
-) -> Result<LocalSum, Failure> {
-    let (mut file, version) = open(path)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut md5 = md5.then(Md5::default);
-    let mut buffer = vec![0; CHUNK];
-    let mut size = 0;
-    loop {
-        let n = file.read(&mut buffer).map_err(|error| Failure::local(path, "read it", &error))?;
-        if n == 0 {
-            break;
-        }
-        hasher.update(&buffer[..n]);
-        if let Some(md5) = &mut md5 {
-            md5.update(&buffer[..n]);
-        }
-        size += n as u64;
-        watch.checking(size, version.size);
-        if interrupt.is_set() {
-            return Err(Failure::interrupted());
-        }
+impl Opened {
+    /// Opens a file that the user names; never waits for the other end of a FIFO.
+    ///
+    /// # Errors
+    /// It is no file, or cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let file = File::options().read(true).custom_flags(flags).open(path);
+        Self::new(path.to_owned(), file.map_err(|error| Failure::local(path, "read it", &error))?)
     }
-    Ok(LocalSum { size, root: Root(*hasher.finalize().as_bytes()), md5: md5.map(Md5::finish) })
+
+    pub(super) fn new(path: PathBuf, file: File) -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::local(&path, "read it", &error);
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(Failure::new(Cause::NotPermitted, format!("{}: not a file", shown(&path))));
+        }
+        let version = Version::of(&file).map_err(failed)?;
+        Ok(Self { path, file, version })
+    }
+
+    /// Hashes all of it.
+    ///
+    /// # Errors
+    /// It cannot be read, or Ctrl-C.
+    pub fn sum(
+        mut self,
+        md5: bool,
+        interrupt: &Interrupt,
+        watch: &mut dyn Watch,
+    ) -> Result<LocalSum, Failure> {
+        let mut hasher = blake3::Hasher::new();
+        let mut md5 = md5.then(Md5::default);
+        let mut buffer = vec![0; CHUNK];
+        let mut size = 0;
+        loop {
+            let read = self.file.read(&mut buffer);
+            let n = read.map_err(|error| Failure::local(&self.path, "read it", &error))?;
+            if n == 0 {
+                break;
+            }
+            hasher.update(&buffer[..n]);
+            if let Some(md5) = &mut md5 {
+                md5.update(&buffer[..n]);
+            }
+            size += n as u64;
+            watch.checking(size, self.version.size);
+            if interrupt.is_set() {
+                return Err(Failure::interrupted());
+            }
+        }
+        Ok(LocalSum { size, root: Root(*hasher.finalize().as_bytes()), md5: md5.map(Md5::finish) })
+    }
 }
 
 /// The part of a download, with its sidecar: `<name>.part` and `<name>.part.cv` beside the file it will be.
-pub(super) struct Part {
-    target: PathBuf,
-    path: PathBuf,
-    cv_path: PathBuf,
+pub(super) struct Part<'a> {
+    place: &'a Place,
+    part_name: OsString,
+    cv_name: OsString,
     part: File,
     cv: File,
     head: u64,
@@ -112,28 +130,31 @@ pub(super) struct Part {
     md5: Option<Md5>,
 }
 
-impl Part {
+impl<'a> Part<'a> {
     /// Opens what is there, or makes it; nobody else works on it meanwhile.
-    pub(super) fn open(target: &Path, md5: bool) -> Result<(Self, Option<Sidecar>), Failure> {
-        let with = |end: &str| {
-            let mut name = target.file_name().map_or_else(OsString::new, OsString::from);
-            name.push(end);
-            target.with_file_name(name)
-        };
-        let (path, cv_path) = (with(".part"), with(".part.cv"));
-        let part = open_part(&path)?;
+    pub(super) fn open(place: &'a Place, md5: bool) -> Result<(Self, Option<Sidecar>), Failure> {
+        let (part_name, cv_name) = (place.with_end(".part"), place.with_end(".part.cv"));
+        let there = (place.look_beside(&part_name)?, place.look_beside(&cv_name)?);
+        if matches!(there, (Some(Found::File(1..)), None)) {
+            let path = place.beside(&part_name);
+            let what = format!("{}: not the part of a download; move it away", shown(&path));
+            return Err(Failure::new(Cause::NotPermitted, what));
+        }
+        let part = place.open_beside(&part_name)?;
         rustix::fs::flock(&part, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            Failure::new(Cause::NotPermitted, format!("{}: another ftp-cli is downloading it", shown(target)))
+            let target = place.path();
+            let what = format!("{}: another ftp-cli is downloading it", shown(&target));
+            Failure::new(Cause::NotPermitted, what)
         })?;
-        let cv = open_part(&cv_path)?;
-        let found = read_head(&cv).map_err(|error| Failure::local(&cv_path, "read it", &error))?;
+        let cv = place.open_beside(&cv_name)?;
+        let found = read_head(&cv);
+        let found = found.map_err(|error| Failure::local(&place.beside(&cv_name), "read it", &error))?;
         let (head, what) = match &found {
             Some((sidecar, head)) => (*head, sidecar.clone()),
             None => (0, Sidecar { path: String::new(), size: 0, mtime: 0, etag: None }),
         };
         let md5 = md5.then(Md5::default);
-        let target = target.to_owned();
-        let part = Self { target, path, cv_path, part, cv, head, what, tree: Tree::new(), md5 };
+        let part = Self { place, part_name, cv_name, part, cv, head, what, tree: Tree::new(), md5 };
         Ok((part, found.map(|(sidecar, _)| sidecar)))
     }
 
@@ -168,7 +189,7 @@ impl Part {
         self.head = 0;
         self.cut()?;
         let head = what.encode();
-        self.cv.write_all_at(&head, 0).map_err(|error| Failure::local(&self.cv_path, "write it", &error))?;
+        self.cv.write_all_at(&head, 0).map_err(|error| self.failed(&self.cv_name, "write it", &error))?;
         self.head = head.len() as u64;
         self.what = what;
         Ok(())
@@ -186,10 +207,10 @@ impl Part {
             )
             .hint("the same command goes on from there"));
         }
-        let failed = |path: &Path, error: io::Error| Failure::local(path, "write it", &error);
-        let written = self.part.write_all_at(data, offset).map_err(|error| failed(&self.path, error));
+        let failed = |name, error| self.failed(name, "write it", &error);
+        let written = self.part.write_all_at(data, offset).map_err(|error| failed(&self.part_name, error));
         let noted = written.and_then(|()| {
-            self.cv.write_all_at(&value.0, self.value_at()).map_err(|error| failed(&self.cv_path, error))
+            self.cv.write_all_at(&value.0, self.value_at()).map_err(|error| failed(&self.cv_name, error))
         });
         if noted.is_err() {
             // Half of it may be there.
@@ -205,6 +226,15 @@ impl Part {
         if let Some(md5) = &mut self.md5 {
             md5.update(data);
         }
+    }
+
+    fn failed(&self, name: &OsStr, what: &str, error: &io::Error) -> Failure {
+        Failure::local(&self.place.beside(name), what, error)
+    }
+
+    /// The whole size that it is to have.
+    pub(super) fn size(&self) -> u64 {
+        self.what.size
     }
 
     /// What of the file is there.
@@ -225,52 +255,30 @@ impl Part {
     }
 
     fn cut(&self) -> Result<(), Failure> {
-        let cut = |file: &File, path: &Path, len| {
-            file.set_len(len).map_err(|error| Failure::local(path, "shorten it", &error))
+        let cut = |file: &File, name, len| {
+            file.set_len(len).map_err(|error| self.failed(name, "shorten it", &error))
         };
-        cut(&self.part, &self.path, self.offset())?;
-        cut(&self.cv, &self.cv_path, self.value_at())
+        cut(&self.part, &self.part_name, self.offset())?;
+        cut(&self.cv, &self.cv_name, self.value_at())
     }
 
     /// Puts the whole file in place, durably.
     pub(super) fn publish(self) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure::local(&self.target, "put it in place", &error);
+        let failed = |error: io::Error| Failure::local(&self.place.path(), "put it in place", &error);
         let time = Timespec { tv_sec: self.what.mtime, tv_nsec: 0 };
         rustix::fs::futimens(&self.part, &Timestamps { last_access: time, last_modification: time })
             .map_err(|error| failed(error.into()))?;
         self.part.sync_all().map_err(failed)?;
-        fs::rename(&self.path, &self.target).map_err(failed)?;
-        fs::remove_file(&self.cv_path).map_err(failed)?;
-        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or_else(|| Path::new(".")))
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)
+        self.place.take_over(&self.part_name).map_err(failed)?;
+        self.place.remove_beside(&self.cv_name).map_err(failed)?;
+        self.place.sync_names().map_err(failed)
     }
 
     /// Removes it: it is of no use.
     pub(super) fn discard(self) {
         // What stays behind is checked, and dropped, the next time.
-        let _part = fs::remove_file(&self.path);
-        let _cv = fs::remove_file(&self.cv_path);
-    }
-}
-
-fn open_part(path: &Path) -> Result<File, Failure> {
-    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
-    let failed = |error: io::Error| Failure::local(path, "write it", &error);
-    let mut options = File::options();
-    let file = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_file() {
-        Ok(file)
-    } else {
-        Err(Failure::new(Cause::NotPermitted, format!("{}: not a file; move it away", shown(path))))
+        let _part = self.place.remove_beside(&self.part_name);
+        let _cv = self.place.remove_beside(&self.cv_name);
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod get;
 mod local;
+mod place;
 mod put;
 
 pub use get::get;
-pub use local::{LocalSum, is_hidden_part, sum};
+pub use local::{LocalSum, Opened, is_hidden_part};
+pub use place::{Folder, Found, Place};
 pub use put::put;
 
 use ftp_proto::{Md5Sum, Root};

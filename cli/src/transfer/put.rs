@@ -1,7 +1,7 @@
 //! An upload.
 
 use super::Report;
-use super::local::{Version, open};
+use super::local::{Opened, Version};
 use crate::client::Client;
 use crate::failure::{Cause, Failure, shown};
 use crate::interrupt::Interrupt;
@@ -10,7 +10,6 @@ use ftp_proto::digest::Md5;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Body, Op, Put, PutBegin, PutEnd, Stored};
 use ftp_proto::{Chunk, Tree, VirtualPath, tree};
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -28,9 +27,10 @@ pub fn put(
     interrupt: &Interrupt,
     watch: &mut dyn Watch,
 ) -> Result<Report, Failure> {
-    let (file, version) = open(local)?;
+    let opened = Opened::open(local)?;
+    let version = opened.version;
     let size = version.size;
-    let source = Source { path: local, file, version, tree: Tree::new(), md5: md5.then(Md5::default) };
+    let source = Source { opened, tree: Tree::new(), md5: md5.then(Md5::default) };
     let put = Put {
         path: remote.clone(),
         size,
@@ -43,29 +43,27 @@ pub fn put(
 }
 
 /// The local file, read in order.
-struct Source<'a> {
-    path: &'a Path,
-    file: File,
-    version: Version,
+struct Source {
+    opened: Opened,
     tree: Tree,
     md5: Option<Md5>,
 }
 
-impl Source<'_> {
+impl Source {
     fn offset(&self) -> u64 {
-        (self.tree.count() * CHUNK as u64).min(self.version.size)
+        (self.tree.count() * CHUNK as u64).min(self.opened.version.size)
     }
 
     /// Reads the next chunk and seals it.
     fn next(&mut self, buffer: Vec<u8>) -> Result<Chunk, Failure> {
         let offset = self.offset();
-        let mut chunk = Chunk::with_len(buffer, tree::chunk_len(self.version.size, offset));
-        match self.file.read_exact_at(chunk.data_mut(), offset) {
+        let mut chunk = Chunk::with_len(buffer, tree::chunk_len(self.opened.version.size, offset));
+        match self.opened.file.read_exact_at(chunk.data_mut(), offset) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(self.changed()),
-            Err(error) => return Err(Failure::local(self.path, "read it", &error)),
+            Err(error) => return Err(Failure::local(&self.opened.path, "read it", &error)),
         }
-        let value = tree::value(self.version.size, offset, chunk.data());
+        let value = tree::value(self.opened.version.size, offset, chunk.data());
         chunk.seal(value);
         self.tree.push(value);
         if let Some(md5) = &mut self.md5 {
@@ -82,17 +80,18 @@ impl Source<'_> {
 
     /// The hashes, if the file is still the one that was opened.
     fn end(&self) -> Result<PutEnd, Failure> {
-        match Version::of(&self.file) {
-            Ok(now) if now == self.version => {
+        match Version::of(&self.opened.file) {
+            Ok(now) if now == self.opened.version => {
                 Ok(PutEnd { root: self.tree.root(), md5: self.md5.clone().map(Md5::finish) })
             }
             Ok(_) => Err(self.changed()),
-            Err(error) => Err(Failure::local(self.path, "read it", &error)),
+            Err(error) => Err(Failure::local(&self.opened.path, "read it", &error)),
         }
     }
 
     fn changed(&self) -> Failure {
-        let what = format!("{}: changed while it was sent; nothing was put in place", shown(self.path));
+        let what =
+            format!("{}: changed while it was sent; nothing was put in place", shown(&self.opened.path));
         Failure::new(Cause::Verification, what).hint("run the same command again")
     }
 }
@@ -100,7 +99,7 @@ impl Source<'_> {
 /// A file of one chunk: sent with the request.
 fn small(
     client: &mut Client,
-    mut source: Source<'_>,
+    mut source: Source,
     put: Put,
     watch: &mut dyn Watch,
 ) -> Result<Report, Failure> {
@@ -125,7 +124,7 @@ fn small(
 
 fn large(
     client: &mut Client,
-    mut source: Source<'_>,
+    mut source: Source,
     put: Put,
     interrupt: &Interrupt,
     watch: &mut dyn Watch,
@@ -148,7 +147,7 @@ fn large(
         }
     }
     let began = Instant::now();
-    watch.begin(source.version.size, begin.offset);
+    watch.begin(source.opened.version.size, begin.offset);
     match send(client, id, &mut source, watch) {
         Ok(end) => {
             client.send_as(id, Op::PutEnd(end))?;
@@ -189,7 +188,7 @@ fn start(client: &mut Client, put: Put) -> Result<(u64, PutBegin), Failure> {
 
 /// Whether what the server has is the beginning of this file.
 fn is_same(
-    source: &mut Source<'_>,
+    source: &mut Source,
     begin: &PutBegin,
     interrupt: &Interrupt,
     watch: &mut dyn Watch,
@@ -206,14 +205,9 @@ fn is_same(
 }
 
 /// Sends what is missing. The daemon may refuse at any time.
-fn send(
-    client: &mut Client,
-    id: u64,
-    source: &mut Source<'_>,
-    watch: &mut dyn Watch,
-) -> Result<PutEnd, Failure> {
+fn send(client: &mut Client, id: u64, source: &mut Source, watch: &mut dyn Watch) -> Result<PutEnd, Failure> {
     let mut buffer = Vec::new();
-    while source.offset() < source.version.size {
+    while source.offset() < source.opened.version.size {
         let chunk = source.next(buffer)?;
         client.send_chunk(&chunk)?;
         buffer = chunk.into_buffer();
@@ -230,8 +224,8 @@ fn send(
     source.end()
 }
 
-fn report(source: &Source<'_>, stored: &Stored, resumed: u64, began: Instant) -> Result<Report, Failure> {
-    let (size, root) = (source.version.size, source.tree.root());
+fn report(source: &Source, stored: &Stored, resumed: u64, began: Instant) -> Result<Report, Failure> {
+    let (size, root) = (source.opened.version.size, source.tree.root());
     let md5 = source.md5.clone().map(Md5::finish);
     if stored.root != root || stored.size != size || (md5.is_some() && stored.md5 != md5) {
         return Err(Failure::new(Cause::Verification, "the server stored something else than was sent")

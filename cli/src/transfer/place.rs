@@ -1,0 +1,257 @@
+//! Where downloads go on this machine.
+//!
+//! The folder that the user names is opened as it is, links and all: it is the user's. What is below it is named by the server, and is reached from that
+//! folder, which is held open, by `openat2` with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS`. So a link that lies there, or that is put
+//! there meanwhile, leads nowhere.
+
+use super::local::Opened;
+use crate::failure::{Cause, Failure, shown};
+use ftp_proto::Name;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// A name could be a FIFO or a terminal: neither may block or take us over.
+const GUARDED: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// A folder that is held open.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder that the user names.
+    ///
+    /// # Errors
+    /// It is not there, or no folder.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let opened = rustix::fs::open(path, DIRECTORY, Mode::empty());
+        let fd = opened.map_err(|errno| failed(path, "open the folder", errno))?;
+        Ok(Self { fd, path: path.to_owned() })
+    }
+
+    /// The same; it and the folders above it are made if they are missing.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn make(path: &Path) -> Result<Self, Failure> {
+        fs::create_dir_all(path).map_err(|error| Failure::local(path, "make the folder", &error))?;
+        Self::open(path)
+    }
+
+    /// The folder of that name in this one, made if it is missing.
+    ///
+    /// # Errors
+    /// It cannot be made, or something else has the name.
+    pub fn inner(&self, name: &OsStr) -> Result<Self, Failure> {
+        let path = self.path.join(name);
+        match rustix::fs::mkdirat(&self.fd, name, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
+            Ok(()) | Err(Errno::EXIST) => self.enter(name, path),
+            Err(errno) => Err(failed(&path, "make the folder", errno)),
+        }
+    }
+
+    /// The folder that names lead to from here.
+    ///
+    /// # Errors
+    /// It is not there, or there is a link on the way.
+    pub fn below(&self, names: &[Name]) -> Result<Self, Failure> {
+        let way: PathBuf = names.iter().map(Name::as_str).collect();
+        let path = self.path.join(&way);
+        let way = if names.is_empty() { Path::new(".") } else { &way };
+        self.enter(way.as_os_str(), path)
+    }
+
+    fn enter(&self, way: &OsStr, path: PathBuf) -> Result<Self, Failure> {
+        let opened = rustix::fs::openat2(&self.fd, way, DIRECTORY, Mode::empty(), BENEATH);
+        let fd = opened.map_err(|errno| failed(&path, "open the folder", errno))?;
+        Ok(Self { fd, path })
+    }
+
+    /// A name in this folder.
+    #[must_use]
+    pub fn place(self, name: impl Into<OsString>) -> Place {
+        Place { folder: self, name: name.into() }
+    }
+}
+
+/// A name in a folder. Whatever has the name, it is never followed.
+#[derive(Debug)]
+pub struct Place {
+    folder: Folder,
+    name: OsString,
+}
+
+/// What has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// A file of that size.
+    File(u64),
+    /// A folder.
+    Folder,
+    /// A link, or something else that is replaced by what comes.
+    Other,
+}
+
+impl Place {
+    /// The last name of a path that the user names.
+    ///
+    /// # Errors
+    /// The folder is not there, or the path has no last name.
+    pub fn of(path: &Path) -> Result<Self, Failure> {
+        let name = path
+            .file_name()
+            .ok_or_else(|| Failure::new(Cause::NotPermitted, format!("{}: not a name", shown(path))))?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        Ok(Folder::open(parent.unwrap_or_else(|| Path::new(".")))?.place(name))
+    }
+
+    /// The path, for the eye.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder.path.join(&self.name)
+    }
+
+    /// What has the name, if anything has.
+    ///
+    /// # Errors
+    /// The folder cannot be looked into.
+    pub fn look(&self) -> Result<Option<Found>, Failure> {
+        self.look_beside(&self.name)
+    }
+
+    /// What has a name beside this one.
+    pub(super) fn look_beside(&self, name: &OsStr) -> Result<Option<Found>, Failure> {
+        match rustix::fs::statat(&self.folder.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => Found::File(u64::try_from(stat.st_size).unwrap_or(0)),
+                FileType::Directory => Found::Folder,
+                _ => Found::Other,
+            })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(failed(&self.beside(name), "look at it", errno)),
+        }
+    }
+
+    /// Opens the file of that name for reading.
+    ///
+    /// # Errors
+    /// It is no file, or cannot be read.
+    pub fn open(&self) -> Result<Opened, Failure> {
+        let file = self.openat(&self.name, OFlags::RDONLY);
+        Opened::new(self.path(), file.map_err(|errno| failed(&self.path(), "read it", errno))?)
+    }
+
+    /// The path of a name beside this one, for the eye.
+    pub(super) fn beside(&self, name: &OsStr) -> PathBuf {
+        self.folder.path.join(name)
+    }
+
+    /// This name with something at its end.
+    pub(super) fn with_end(&self, end: &str) -> OsString {
+        let mut name = self.name.clone();
+        name.push(end);
+        name
+    }
+
+    /// Opens a file beside this one for reading and writing, or makes it. What has another name elsewhere is not ours to write to.
+    pub(super) fn open_beside(&self, name: &OsStr) -> Result<File, Failure> {
+        let path = self.beside(name);
+        let file = self.openat(name, OFlags::RDWR | OFlags::CREATE);
+        let file = file.map_err(|errno| failed(&path, "write it", errno))?;
+        let stat = rustix::fs::fstat(&file).map_err(|errno| failed(&path, "write it", errno))?;
+        let what = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if stat.st_nlink <= 1 => return Ok(file),
+            FileType::RegularFile => "has a second name elsewhere",
+            _ => "not a file",
+        };
+        Err(Failure::new(Cause::NotPermitted, format!("{}: {what}; move it away", shown(&path))))
+    }
+
+    fn openat(&self, name: &OsStr, flags: OFlags) -> Result<File, Errno> {
+        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
+        let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
+        rustix::fs::openat2(&self.folder.fd, name, flags | GUARDED, mode, BENEATH).map(File::from)
+    }
+
+    /// Gives a file beside this one this name.
+    pub(super) fn take_over(&self, from: &OsStr) -> io::Result<()> {
+        let folder = self.folder.fd.as_fd();
+        Ok(rustix::fs::renameat(folder, from, folder, &self.name)?)
+    }
+
+    /// Removes a file beside this one.
+    pub(super) fn remove_beside(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.folder.fd, name, AtFlags::empty())?)
+    }
+
+    /// Makes durable what has which name in the folder.
+    pub(super) fn sync_names(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.folder.fd)?)
+    }
+}
+
+fn failed(path: &Path, what: &str, errno: Errno) -> Failure {
+    if errno == Errno::LOOP {
+        let what = format!("{}: a symbolic link is in the way, and is not followed", shown(path));
+        return Failure::new(Cause::NotPermitted, what).hint("remove it, or use another folder (lcd, -o)");
+    }
+    Failure::local(path, what, &errno.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn names(names: &[&str]) -> Vec<Name> {
+        names.iter().map(|name| Name::new(name).expect("a name")).collect()
+    }
+
+    #[test]
+    fn a_link_is_followed_where_the_user_names_it_and_nowhere_below() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (outside, inside) = (place.path().join("outside"), place.path().join("inside"));
+        fs::create_dir_all(outside.join("deep")).expect("made");
+        fs::create_dir_all(inside.join("sub")).expect("made");
+        symlink(&inside, place.path().join("named")).expect("made");
+        symlink(&outside, inside.join("sub/link")).expect("made");
+        symlink("sub", inside.join("within")).expect("made");
+
+        let root = Folder::open(&place.path().join("named")).expect("the user's own link");
+        assert!(root.below(&names(&["sub"])).is_ok());
+        for way in [&["sub", "link"][..], &["sub", "link", "deep"], &["within"]] {
+            let failure = root.below(&names(way)).expect_err("a link");
+            assert_eq!(failure.cause, Cause::NotPermitted, "{failure}");
+        }
+        let sub = root.below(&names(&["sub"])).expect("there");
+        assert!(sub.inner("link".as_ref()).is_err());
+        assert!(sub.inner("new".as_ref()).is_ok() && sub.inner("new".as_ref()).is_ok());
+
+        let place = sub.place("link");
+        assert_eq!(place.look().expect("looked"), Some(Found::Other));
+        assert!(place.open().is_err());
+        assert!(place.open_beside("link".as_ref()).is_err(), "also where it is to be made");
+        assert!(place.open_beside("../x".as_ref()).is_err());
+    }
+
+    #[test]
+    fn a_part_with_a_second_name_is_not_written_to() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("mine"), "kept").expect("written");
+        fs::hard_link(folder.path().join("mine"), folder.path().join("x.part")).expect("made");
+        let place = Place::of(&folder.path().join("x")).expect("a place");
+        let refused = place.open_beside(&place.with_end(".part")).expect_err("a second name");
+        assert!(refused.to_string().contains("second name"), "{refused}");
+        assert!(place.open_beside(&place.with_end(".part.cv")).is_ok());
+    }
+}
