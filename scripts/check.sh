@@ -19,7 +19,8 @@ fail() {
 # The packages of the commands that the build and the tests run.
 install_packages() {
     local missing=() pair
-    for pair in cc:gcc openssl:openssl gnutls-cli:gnutls-bin python3:python3 tmux:tmux systemd-analyze:systemd; do
+    for pair in cc:gcc openssl:openssl gnutls-cli:gnutls-bin python3:python3 tmux:tmux systemd-analyze:systemd \
+        mkfs.ext4:e2fsprogs mount:mount; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0

@@ -7,6 +7,7 @@ pub mod evil;
 pub mod faulty;
 pub mod ground;
 pub mod oracle;
+pub mod power;
 pub mod process;
 pub mod proxy;
 pub mod sample;
