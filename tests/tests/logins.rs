@@ -38,6 +38,27 @@ fn five_wrong_ones_slow_the_source_down() {
 }
 
 #[test]
+fn tokens_of_an_earlier_daemon_are_no_guesses() {
+    let site = Site::new();
+    site.user("alice", "1M");
+    let daemon = site.start();
+    let ca = site.path("certs/ca.pem");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut wire = Wire::open(daemon.port, &ca).expect("open");
+                let login = json!({"op": "login", "user": "alice", "token": "00".repeat(32)});
+                let answer = wire.ask(login).expect("an answer");
+                assert_eq!(answer["error"]["code"], "login_refused", "{answer}");
+            });
+        }
+    });
+    let mut wire = Wire::open(daemon.port, &ca).expect("open");
+    let answer = wire.login("alice", "password of alice").expect("an answer");
+    assert!(answer.get("ok").is_some(), "{answer}");
+}
+
+#[test]
 fn two_hundred_logins_at_once_are_all_answered_and_hold_nobody_up() {
     let site = Site::new();
     site.user("alice", "1G");
