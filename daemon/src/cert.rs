@@ -109,12 +109,14 @@ pub fn make(request: &CertRequest) -> Result<Made, CertFault> {
         .mode(0o755)
         .create(&request.out)
         .map_err(|error| written(&request.out, &error))?;
+    // Nothing is written before all names are good.
+    let subjects = subjects(request);
+    let params = server_params(request, &subjects)?;
     let mut files = Vec::new();
     let (issuer, ca_text) =
         if ca_reused { old_ca(&ca_pem, &ca_key)? } else { new_ca(&ca_pem, &ca_key, &mut files)? };
-    let subjects = subjects(request);
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let leaf = server_params(request, &subjects)?.signed_by(&key, &issuer)?;
+    let leaf = params.signed_by(&key, &issuer)?;
     write(&server_key, &key.serialize_pem(), 0o600, &mut files)?;
     write(&server_pem, &format!("{}{ca_text}", leaf.pem()), 0o644, &mut files)?;
     let ca = fingerprint(&ca_pem)?;
