@@ -123,14 +123,12 @@ impl<'a> Progress<'a> {
         }
         match &mut self.mode {
             Mode::Bar(bar) => {
-                let width = tcgetwinsize(rustix::stdio::stderr()).map_or(80, |size| usize::from(size.ws_col));
-                // One column less, so that no terminal wraps the line.
-                let width = width.saturating_sub(1);
-                if width < 30 {
-                    return;
-                }
+                let width = columns();
                 let label = shorten(&self.label, (width / 3).max(12));
-                bar.set_width(Some(width));
+                // pbr counts characters, of which some have two columns.
+                bar.set_width(Some(
+                    width.saturating_sub(label.width() - label.chars().count().min(label.width())),
+                ));
                 bar.total = total.max(1);
                 bar.message(&format!("{label}  {text} "));
                 bar.set(done.min(total));
@@ -303,15 +301,31 @@ impl Meter {
     }
 }
 
-/// What pbr draws on: the line of the cursor, cut to nothing but text.
+/// What pbr draws on: the line of the cursor, cut to nothing but text that fits.
 struct Line;
+
+/// As much of a text as has so many columns.
+fn cut(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        used += c.width().unwrap_or(0);
+        used > columns
+    });
+    end.map_or(text, |(at, _)| &text[..at])
+}
+
+/// Columns of a line on the terminal: one less than there are, so that no terminal wraps it.
+fn columns() -> usize {
+    tcgetwinsize(rustix::stdio::stderr()).map_or(80, |size| usize::from(size.ws_col)).saturating_sub(1)
+}
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_start_matches('\r').trim_end();
         if !text.is_empty() {
-            let _ = io::stderr().lock().write_all(format!("\r{}\x1b[K", clean(text)).as_bytes());
+            let _ =
+                io::stderr().lock().write_all(format!("\r{}\x1b[K", cut(&clean(text), columns())).as_bytes());
         }
         Ok(bytes.len())
     }
@@ -332,6 +346,13 @@ mod tests {
             let short = shorten(name, 15);
             assert!(short.width() <= 15 && short.contains('…'), "{short}");
         }
+    }
+
+    #[test]
+    fn a_line_is_cut_by_columns_and_not_by_characters() {
+        assert_eq!(cut("a 10%", 80), "a 10%");
+        assert_eq!(cut("日本語", 5), "日本");
+        assert_eq!(cut("日本語", 0), "");
     }
 
     #[test]
