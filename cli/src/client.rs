@@ -26,6 +26,8 @@ const BUSY: Duration = Duration::from_secs(8);
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long the daemon may take to answer what cannot take long.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the daemon is waited for by a user who wants to go.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A connection that speaks `ftpd/1`.
 pub struct Client {
@@ -156,7 +158,10 @@ impl Client {
     /// # Errors
     /// The connection is lost.
     pub fn logout(&mut self) -> Result<(), Failure> {
-        self.ask::<Done>(Op::Logout).map(|_| ())
+        let timeout = self.connection.set_timeout(GOODBYE);
+        let result = self.ask::<Done>(Op::Logout).map(|_| ());
+        self.connection.set_timeout(timeout);
+        result
     }
 
     /// How long an answer takes.

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const FRAMES: usize = 4;
 /// How often whoever waits is told so, and Ctrl-C is looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// Ctrl-C gives up a connection on which nothing could be sent for so long.
+const STUCK: Duration = Duration::from_secs(1);
 /// So many bytes have to move, or a frame has to be whole, for the other end to have got on: a byte now and then is as good as silence.
 const PROGRESS: usize = 1024;
 
@@ -59,6 +61,7 @@ pub struct Connection {
     crept: usize,
     /// Why nothing will come any more.
     ended: Option<Failure>,
+    interrupt: Interrupt,
 }
 
 impl Connection {
@@ -113,6 +116,7 @@ impl Connection {
             moved: Instant::now(),
             crept: 0,
             ended: None,
+            interrupt: interrupt.clone(),
         };
         // The client speaks first.
         connection.take_in()?;
@@ -148,7 +152,7 @@ impl Connection {
     /// Sends all of `bytes`; what comes in meanwhile waits for [`Connection::frame`].
     ///
     /// # Errors
-    /// The connection is lost, or nothing moves for too long.
+    /// The connection is lost, nothing moves for too long, or for a second and Ctrl-C was pressed.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut rest = bytes;
         self.begin_wait();
@@ -159,8 +163,17 @@ impl Connection {
             self.turn(if taken > 0 { Duration::ZERO } else { TICK })?;
             self.check_end()?;
             self.check_time()?;
+            // Half a message is on its way, so that nothing else can be said: the connection is given up.
+            if self.interrupt.is_set() && self.silence() > STUCK {
+                return Err(Failure::interrupted().fatal());
+            }
         }
         Ok(())
+    }
+
+    /// Waits no longer than this for a server from now on; gives what it was before.
+    pub fn set_timeout(&mut self, timeout: Duration) -> Duration {
+        std::mem::replace(&mut self.timeout, timeout)
     }
 
     /// The next frame, or none when none came for a tenth of a second.

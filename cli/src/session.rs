@@ -6,6 +6,7 @@ use crate::connect::Server;
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
 use crate::trust::Ask;
+use ftp_proto::error::Code;
 use ftp_proto::message::{Account, LoggedIn, Secret};
 use ftp_proto::{UserName, VirtualPath};
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub struct Session {
     password: Secret,
     token: Secret,
     client: Client,
+    /// Neither the token nor the password is good any more.
+    over: bool,
     /// Who.
     pub user: UserName,
     /// The account at the login.
@@ -53,6 +56,7 @@ impl Session {
             password,
             token: logged_in.token,
             client,
+            over: false,
             account: logged_in.account,
             cwd: VirtualPath::root(),
             previous: VirtualPath::root(),
@@ -90,14 +94,31 @@ impl Session {
         let logged_in = match client.login_again(user, &self.token) {
             // A token ends with the daemon, or unused.
             Err(failure) if failure.cause == Cause::Login && !client.is_broken() => {
-                client.login(user, &self.password)?
+                client.login(user, &self.password)
             }
-            result => result?,
+            result => result,
         };
+        let logged_in =
+            logged_in.map_err(|failure| match failure.refusal.as_ref().map(|refusal| refusal.code) {
+                Some(Code::LoginRefused) => {
+                    self.over = true;
+                    let what = format!(
+                        "{user} cannot log in any more: the account has another password now, or is gone"
+                    );
+                    Failure::new(Cause::Login, what).hint("log in again, or ask the administrator")
+                }
+                _ => failure,
+            })?;
         self.account = logged_in.account;
         self.token = logged_in.token;
         self.client = client;
         Ok(())
+    }
+
+    /// The user has to log in again with another password, or cannot.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// The connection, made anew if the daemon has closed it meanwhile, as it does with sessions that ask for nothing for long.

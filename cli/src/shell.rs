@@ -152,7 +152,9 @@ impl Front {
                     Err(failure) => {
                         self.console.show(&failure);
                         first.get_or_insert(failure.cause);
-                        let over = failure.message.is_empty() || failure.cause == Cause::Interrupted;
+                        let over = failure.message.is_empty()
+                            || failure.cause == Cause::Interrupted
+                            || shell.session.is_over();
                         if over || !self.run.keep_going {
                             break 'lines;
                         }
@@ -281,7 +283,7 @@ impl Front {
                 Err(failure) if failure.message.is_empty() => return Err(failure),
                 Err(failure) => {
                     self.console.show(&failure);
-                    break;
+                    return Ok(if shell.session.is_over() { Next::Back } else { Next::Stay });
                 }
             }
         }

@@ -4,7 +4,9 @@ use ftp_tests::binaries::binary;
 use ftp_tests::sample;
 use ftp_tests::screen::Screen;
 use ftp_tests::site::Site;
+use rustix::process::Signal;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 fn cli(site: &Site, port: u16) -> Command {
     let mut command = Command::new(binary("ftp-cli"));
@@ -123,7 +125,7 @@ fn a_person_creates_users_logs_in_and_moves_a_pdf() {
         screen.wait("login: ");
         for line in keys.split_inclusive('\n') {
             screen.keys(line);
-            std::thread::sleep(std::time::Duration::from_millis(300));
+            std::thread::sleep(Duration::from_millis(300));
         }
         let (code, text) = screen.end();
         assert!(code == 0 && !text.contains("new to you"), "{text}");
@@ -179,4 +181,84 @@ fn ctrl_c_at_the_password_prompt_leaves_with_130() {
         assert_eq!(code, 130, "{text}");
         assert!(!text.contains("password-file"), "{text}");
     }
+}
+
+/// A client at its prompt, logged in as `alice`.
+fn at_the_prompt(site: &Site, port: u16) -> Screen {
+    std::fs::write(site.path("cli.ron"), "()").expect("written");
+    let mut command = site.cli(port, "alice");
+    command.arg("--config").arg(site.path("cli.ron"));
+    let mut screen = Screen::start(&command);
+    screen.wait(":/> ");
+    screen
+}
+
+#[test]
+fn q_and_exit_are_understood_where_a_file_might_be_replaced() {
+    let site = Site::new();
+    site.user("alice", "none");
+    let daemon = site.start();
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        sample::file(&site.path("work").join(name), seed, 1000);
+    }
+    site.script(daemon.port, "alice", "put a").expect(0);
+    let mut screen = at_the_prompt(&site, daemon.port);
+    let asked = screen.type_and_wait("put -o a b", "(y/N/all/none) ");
+    assert!(asked.contains("/a is on the server already"), "what would be replaced is named: {asked}");
+    assert!(screen.type_and_wait("q", "login: ").contains("Logged out"));
+    screen.type_and_wait("alice", "password: ");
+    screen.type_and_wait("password of alice", ":/> ");
+    screen.type_and_wait("put -o a b", "(y/N/all/none) ");
+    screen.keys("exit\n");
+    assert_eq!(screen.end().0, 0);
+    assert_eq!(sample::hash(&site.home_of("alice").join("a")), sample::hash(&site.path("work/a")));
+}
+
+#[test]
+fn a_removed_account_ends_at_the_login_prompt_and_locks_out_nobody_else() {
+    let site = Site::new();
+    site.user("alice", "none");
+    site.user("bob", "none");
+    let daemon = site.start();
+    let mut screen = at_the_prompt(&site, daemon.port);
+    site.admin(&["rm", "alice", "--yes"], "").expect(0);
+    daemon.wait_for("accounts changed");
+    std::thread::sleep(Duration::from_secs(1));
+    let over = screen.type_and_wait("ls", "login: ");
+    assert!(over.contains("has another password now, or is gone"), "{over}");
+    screen.keys("exit\n");
+    assert_eq!(screen.end().0, 0);
+    site.script(daemon.port, "bob", "ls").expect(0);
+}
+
+#[test]
+fn nobody_waits_for_a_daemon_that_does_not_answer() {
+    let site = Site::new();
+    site.user("alice", "none");
+    let daemon = site.start();
+    sample::file(&site.path("work/big.bin"), 4, 600 << 20);
+    let mut screen = at_the_prompt(&site, daemon.port);
+    screen.keys("put big.bin\n");
+    screen.wait("MiB of 600.0 MiB");
+    daemon.signal(Signal::STOP);
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_millis(1500));
+    screen.keys("\x03");
+    assert!(screen.wait(":/> ").contains("stopped"));
+    screen.keys("exit\n");
+    assert_eq!(screen.end().0, 0);
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "{:?}, where a network may be silent for 60 s",
+        began.elapsed()
+    );
+    daemon.signal(Signal::CONT);
+
+    let mut screen = at_the_prompt(&site, daemon.port);
+    daemon.signal(Signal::STOP);
+    let began = Instant::now();
+    screen.keys("exit\n");
+    assert_eq!(screen.end().0, 0);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    daemon.signal(Signal::CONT);
 }

@@ -160,7 +160,8 @@ impl<'a> Shell<'a> {
         let command = find(name)?;
         self.session.interrupt().clear();
         self.replace = Replace::new(self.console.is_interactive());
-        (command.run)(self, &Line { command, words: rest })
+        let done = (command.run)(self, &Line { command, words: rest });
+        if let Replace::Left(next) = self.replace { Ok(next) } else { done }
     }
 
     /// A path at the server, as seen from the current directory.

@@ -1,5 +1,6 @@
 //! What is done with a file that is there already and differs.
 
+use super::Next;
 use crate::console::{Console, Said};
 use crate::failure::Failure;
 
@@ -9,6 +10,8 @@ pub(super) enum Replace {
     Ask,
     All,
     None,
+    /// The user wants to go: the rest of the command is not done.
+    Left(Next),
 }
 
 impl Replace {
@@ -21,17 +24,26 @@ impl Replace {
     pub(super) fn decide(&mut self, console: &Console, what: &str) -> Result<bool, Failure> {
         match self {
             Self::All => return Ok(true),
-            Self::None => return Ok(false),
+            Self::None | Self::Left(_) => return Ok(false),
             Self::Ask => {}
         }
         console.note(what);
         let answer = console.ask("Replace it? (y/N/all/none) ")?;
-        let Said::Line(answer) = answer else { return Ok(false) };
+        let answer = match answer {
+            Said::Line(answer) => answer,
+            Said::Back => return self.leave(Next::Back),
+            Said::Exit => return self.leave(Next::Leave),
+        };
         match answer.to_ascii_lowercase().as_str() {
             "all" => *self = Self::All,
             "none" => *self = Self::None,
             _ => {}
         }
         Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes" | "all"))
+    }
+
+    fn leave(&mut self, next: Next) -> Result<bool, Failure> {
+        *self = Self::Left(next);
+        Err(Failure::interrupted())
     }
 }

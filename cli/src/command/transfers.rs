@@ -186,8 +186,9 @@ pub(super) fn get_one(
             let what = format!("a folder {} is in the way", shown(&task.local.path()));
             return Err(Failure::new(Cause::NotPermitted, what).hint("-o gives the file another name"));
         }
+        let here = format!("{} is here", shown(&task.local.path()));
         let alike = if found == Found::File(entry.size) { Some(task.local.open()?) } else { None };
-        if let Some(outcome) = settle(shell, task, alike, entry, progress, "here")? {
+        if let Some(outcome) = settle(shell, task, alike, entry, progress, &here)? {
             progress.file_done(entry.size);
             return Ok(outcome);
         }
@@ -209,9 +210,10 @@ pub(super) fn put_one(
     progress.file(&Printable(task.label).to_string());
     let size = fs::metadata(task.local).map_or(0, |facts| facts.len());
     if let Some(entry) = there {
+        let there = format!("{} is on the server", Printable(&task.remote.to_string()));
         let same_size = entry.kind == Kind::File && entry.size == size;
         let alike = if same_size { Some(Opened::open(task.local)?) } else { None };
-        if let Some(outcome) = settle(shell, task, alike, entry, progress, "on the server")? {
+        if let Some(outcome) = settle(shell, task, alike, entry, progress, &there)? {
             progress.file_done(size);
             return Ok(outcome);
         }
@@ -232,7 +234,7 @@ fn settle<L: ?Sized>(
     alike: Option<Opened>,
     entry: &Entry,
     progress: &mut Progress<'_>,
-    place: &str,
+    target: &str,
 ) -> Result<Option<Outcome>, Failure> {
     let label = Printable(task.label);
     if let Some(local) = alike {
@@ -242,9 +244,7 @@ fn settle<L: ?Sized>(
         if here.root == there.root && here.md5 == there.md5 {
             if !progress.is_tree() {
                 progress.clear();
-                shell
-                    .console
-                    .note(&format!("{label}: already {place} and identical (BLAKE3); nothing to do"));
+                shell.console.note(&format!("{target} already and identical (BLAKE3); nothing to do"));
             }
             if let Some(md5) = here.md5 {
                 shell.console.print(&format!("md5 {md5}  {label}"))?;
@@ -258,7 +258,7 @@ fn settle<L: ?Sized>(
     }
     progress.clear();
     let what = format!(
-        "{label} is {place} already and differs (at the server: {}, {} UTC).",
+        "{target} already and differs (at the server: {}, {} UTC).",
         show::size(entry.size),
         show::minute(entry.mtime)
     );
