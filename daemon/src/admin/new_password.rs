@@ -87,6 +87,9 @@ impl Wanted {
         if text.eq_ignore_ascii_case(user.as_str()) {
             return Err("the password is the user's name, the first that anyone would try".into());
         }
+        if ["q", "exit"].contains(&text) {
+            return Err(format!("ftp-cli takes '{text}' at its password prompt for the command"));
+        }
         if text.chars().count() < LEAST && !self.weak {
             return Err(format!(
                 "the password has fewer than {LEAST} characters and would be guessed too soon; take a longer one (or --weak, if it does not matter)"
@@ -157,6 +160,7 @@ mod tests {
                 .is_err_and(|why| why.contains("fewer than 12") && why.contains("--weak"))
         );
         assert_eq!(judged("123", true), Ok(()));
+        assert!(judged("exit", true).is_err_and(|why| why.contains("for the command")));
         assert_eq!(judged("żółćżółćżółć", false), Ok(()), "characters are counted, not bytes");
         assert!(judged("żółćżó", false).is_err());
         for weak in [false, true] {
