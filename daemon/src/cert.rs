@@ -283,6 +283,15 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_none_leaves_no_file_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names = vec!["ftp.example".to_owned(), "not a name".to_owned()];
+        let refused = make(&CertRequest { names, ..request(folder.path()) }).expect_err("no name").0;
+        assert!(refused.contains("'not a name' is no host name"), "{refused}");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+
+    #[test]
     fn nothing_is_replaced_unless_forced_and_the_authority_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let first = make(&request(folder.path())).expect("made");
