@@ -217,10 +217,14 @@ impl Sink {
         }
     }
 
-    /// Closes the part and says how many bytes it holds, if the disk says so.
+    /// Closes the part and says how many bytes it holds, if the disk says so. One without any is dropped: there is nothing to go on with.
     #[must_use]
     pub fn close(self: Box<Self>) -> Option<u64> {
-        self.part.facts().ok().map(|facts| facts.size)
+        let size = self.part.facts().ok()?.size;
+        if size == 0 {
+            self.home.drop_upload(self.id).ok()?;
+        }
+        Some(size)
     }
 
     fn fail(self: Box<Self>, fault: Fault) -> PutFailed {

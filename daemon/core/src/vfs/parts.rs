@@ -61,13 +61,13 @@ impl Home {
         Ok(names)
     }
 
-    /// Drops what no upload can go on with: a part without a sound sidecar, a sidecar without a part, other leftovers, and what is too old.
+    /// Drops what no upload can go on with: a part without a byte or a sound sidecar, a sidecar without a part, other leftovers, what is too old.
     pub(super) fn tidy_parts(&self) -> Result<(), Fault> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut dropped = false;
         for name in self.part_names()? {
             let keep = match name.rsplit_once('.') {
-                Some((id, "part" | "cv")) => self.sidecar(id).is_some() && self.is_fresh(id, now),
+                Some((id, "part" | "cv")) => self.sidecar(id).is_some() && self.is_of_use(id, now),
                 _ => false,
             };
             if !keep {
@@ -77,10 +77,11 @@ impl Home {
         if dropped { self.sync_parts() } else { Ok(()) }
     }
 
-    /// There is a part, and its sidecar was written to lately. The part's own time is the client's from just before it is put in place.
-    fn is_fresh(&self, id: &str, now: Duration) -> bool {
+    /// There is a part with something in it, and its sidecar was written to lately. The part's own time is the client's from just before it is put
+    /// in place.
+    fn is_of_use(&self, id: &str, now: Duration) -> bool {
         let look = |end: &str| look(&*self.parts, &format!("{id}.{end}")).ok().flatten();
-        look("part").is_some_and(|part| part.kind == Kind::File)
+        look("part").is_some_and(|part| part.kind == Kind::File && part.size > 0)
             && look("cv").is_some_and(|cv| cv.age(now) <= KEPT)
     }
 

@@ -1,6 +1,7 @@
 //! Bounds are the server's: what a client says of them in passing widens none.
 
 use super::*;
+use crate::vfs::Home;
 use ftp_proto::limits::{CHUNK_PAYLOAD, MESSAGE, MESSAGE_GUEST, PIPELINE};
 
 /// Everything a client could wish for.
@@ -29,6 +30,18 @@ fn greedy(world: &World) -> (Peer, Value) {
     let reply = peer.reply(1);
     assert!(reply["ok"].is_object(), "{reply}");
     (peer, reply)
+}
+
+/// What is counted is what there is, in bytes and in entries.
+fn assert_exact(world: &World, entries: u64) {
+    let name = UserName::new("ada").expect("good");
+    let tenant = world.shared.tenant(&name, &world.shared.user(&name).expect("there")).expect("open");
+    let home = Home::open(&*world.shared.storage(), &name, Durability::Fast).expect("a home");
+    let survey = home.survey().expect("counted");
+    let parts = survey.parts.len() as u64;
+    let account = tenant.ledger().account();
+    assert_eq!((account.entries, survey.entries + parts), (entries, entries), "{survey:?}");
+    assert_eq!(account.used, world.on_disk("ada"));
 }
 
 /// A message of so many bytes.
@@ -95,4 +108,34 @@ fn no_more_requests_wait_than_the_greeting_says() {
         put_message(&mut more, &json!({"id": 999, "op": "stat", "path": "/"}));
         assert_eq!(peer.session.on_bytes(peer.now, CH, &more), 0, "TCP holds the rest back");
     }
+}
+
+#[test]
+fn an_upload_that_ends_without_a_byte_leaves_nothing_that_is_not_counted() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    for id in 2..40u64 {
+        peer.ask(json!({"id": id, "op": "put", "path": format!("/{id}"), "size": 5}));
+        assert!(peer.reply(id)["begin"].is_object());
+        match id % 3 {
+            // Ended by its client, by a chunk that is damaged, and by an end that comes early.
+            0 => peer.ask(json!({"id": 100 + id, "op": "abort", "target": id})),
+            1 => {
+                let mut damaged = sealed(5, 0, b"12345").frame().to_vec();
+                *damaged.last_mut().expect("a byte") ^= 1;
+                peer.send(&damaged);
+                peer.ask(json!({"id": id, "op": "put_end", "root": root(b"12345")}));
+            }
+            _ => peer.ask(json!({"id": id, "op": "put_end", "root": root(b"12345")})),
+        }
+        assert!(peer.reply(id)["error"].is_object());
+        peer.got.clear();
+        let left = std::fs::read_dir(world.folder.path().join("ada/parts")).expect("a folder").count();
+        assert_eq!(left, 0, "after {id}");
+    }
+    assert_exact(&world, 0);
+    peer.ask(json!({"id": 50, "op": "put", "path": "/f", "size": CHUNK + 5}));
+    peer.chunk(CHUNK as u64 + 5, 0, &file(CHUNK));
+    peer.tell(Event::Lost(CH));
+    assert_exact(&world, 1);
 }

@@ -32,6 +32,7 @@ fn only_parts_that_can_be_gone_on_with_outlive_a_restart() {
     for at in ["/torn", "/bare", "/headless"] {
         leave(&ground, at, id(at), 300, day);
     }
+    leave(&ground, "/empty", id("/empty"), 0, day);
     let torn = ground.part(&format!("{}.cv", id("/torn")));
     let mut bytes = fs::read(&torn).expect("there");
     bytes.pop();
