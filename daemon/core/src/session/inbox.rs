@@ -91,6 +91,9 @@ impl Inbox {
             Ok(request) => request,
             Err(Bad::Malformed(fault)) => return Err(fatal(fault)),
             Err(_) if self.put.is_some() => return Err(out_of_place()),
+            Err(Bad::Members { id } | Bad::Unsupported { id }) if self.is_taken(id, current) => {
+                return Err(same_id());
+            }
             Err(Bad::Members { id }) => {
                 if explain::is_eager_put(json) {
                     self.swallow_put(id);
@@ -102,6 +105,7 @@ impl Inbox {
             }
         };
         match request.op {
+            Op::Ping | Op::Abort { .. } if self.is_taken(request.id, current) => Err(same_id()),
             Op::Ping => Ok(Read::Ping(request.id)),
             Op::Abort { target } => Ok(Read::Abort { id: request.id, target }),
             Op::PutEnd(end) if self.put == Some(request.id) => {
@@ -116,9 +120,7 @@ impl Inbox {
                 let refusal = Refusal::new(Code::BadRequest, "there is no put of that id to end");
                 Ok(self.queue(Item::Refused(request.id, refusal), json.len()))
             }
-            _ if current == Some(request.id) || self.waits(request.id) => {
-                Err(Refusal::new(Code::BadRequest, "two unanswered requests have the same id"))
-            }
+            _ if self.is_taken(request.id, current) => Err(same_id()),
             Op::Put(Put { eager: true, .. }) if !self.user => {
                 self.swallow_put(request.id);
                 Ok(self.queue(Item::Refused(request.id, explain::not_logged_in()), json.len()))
@@ -157,12 +159,14 @@ impl Inbox {
         self.deaf = true;
     }
 
-    fn waits(&self, id: u64) -> bool {
-        self.items.iter().any(|item| match item {
-            Item::Request(request) => request.id == id,
-            Item::Refused(refused, _) => *refused == id,
-            Item::Chunk(_) | Item::End(_) => false,
-        })
+    /// A request with that id is being carried out or waits.
+    fn is_taken(&self, id: u64, current: Option<u64>) -> bool {
+        current == Some(id)
+            || self.items.iter().any(|item| match item {
+                Item::Request(request) => request.id == id,
+                Item::Refused(refused, _) => *refused == id,
+                Item::Chunk(_) | Item::End(_) => false,
+            })
     }
 
     /// The chunks of `put` may come now: it was answered `begin`.
@@ -297,6 +301,10 @@ impl Inbox {
 
 fn fatal(fault: WireFault) -> Refusal {
     Refusal::new(Code::BadRequest, format!("the stream has {fault}"))
+}
+
+fn same_id() -> Refusal {
+    Refusal::new(Code::BadRequest, "two unanswered requests have the same id")
 }
 
 fn out_of_place() -> Refusal {

@@ -616,3 +616,36 @@ fn breaking_the_protocol_ends_the_connection_with_one_error() {
         assert!(peer.closed && peer.got.is_empty());
     }
 }
+
+#[test]
+fn no_request_may_have_the_id_of_one_that_is_not_answered() {
+    let world = World::new(None);
+    let requests = [
+        json!({"op": "ping"}),
+        json!({"op": "abort", "target": 9}),
+        json!({"op": "info"}),
+        json!({"op": "stat"}),
+        json!({"op": "fly"}),
+        json!({"op": "put", "path": "/f", "size": 0, "eager": true}),
+    ];
+    // Of the one that is carried out, of one that waits, and of one that waits to be refused.
+    for id in [5, 6, 7] {
+        for mut request in requests.clone() {
+            let mut peer = world.login("ada");
+            peer.hold = true;
+            peer.ask(json!({"id": 5, "op": "list", "path": "/"}));
+            peer.ask(json!({"id": 6, "op": "list", "path": "/"}));
+            peer.ask(json!({"id": 7, "op": "fly"}));
+            request["id"] = id.into();
+            peer.ask(request);
+            assert_eq!(peer.code(0), "bad_request");
+            peer.release();
+            assert!(peer.closed && peer.got.is_empty(), "{:?}", peer.got);
+        }
+    }
+    let mut guest = world.connect();
+    guest.hold = true;
+    guest.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
+    guest.ask(json!({"id": 1, "op": "ping"}));
+    assert_eq!(guest.code(0), "bad_request");
+}
