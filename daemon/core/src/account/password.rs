@@ -79,23 +79,18 @@ struct Parsed {
 impl Parsed {
     fn new(text: &str) -> Result<Self, NotAPasswordHash> {
         let hash = phc::PasswordHash::new(text).map_err(|_| NotAPasswordHash)?;
-        let explicit = ["ln", "r", "p"].iter().all(|key| hash.params.get(*key).is_some());
-        if hash.algorithm != scrypt::phc::ALG_ID || hash.version.is_some() || !explicit {
+        let number = |key: &str| hash.params.get_decimal(key).ok_or(NotAPasswordHash);
+        let (ln, r, p) = (number("ln")?, number("r")?, number("p")?);
+        let only = hash.algorithm == scrypt::phc::ALG_ID
+            && hash.version.is_none()
+            && hash.params.iter().count() == 3;
+        let (Some(salt), Some(output), true) = (hash.salt, hash.hash, only) else {
+            return Err(NotAPasswordHash);
+        };
+        if output.len() < 16 {
             return Err(NotAPasswordHash);
         }
-        let (Some(salt), Some(output)) = (hash.salt, hash.hash) else { return Err(NotAPasswordHash) };
-        let params = Params::try_from(&hash.params).map_err(|_| NotAPasswordHash)?;
-        let parsed = Self { params, salt, output };
-        if parsed.within_bounds() { Ok(parsed) } else { Err(NotAPasswordHash) }
-    }
-
-    fn within_bounds(&self) -> bool {
-        let (ln, r, p) = (self.params.log_n(), self.params.r(), self.params.p());
-        if !(10..=20).contains(&ln) || !(1..=32).contains(&r) || !(1..=16).contains(&p) {
-            return false;
-        }
-        let memory = (128 * u64::from(r)) << ln;
-        memory <= SCRYPT_BYTES && memory * u64::from(p) <= 4 * SCRYPT_BYTES && self.output.len() >= 16
+        Ok(Self { params: params(ln, r, p)?, salt, output })
     }
 
     /// The fields of a hash that is to be made; its output is not there yet.
@@ -125,6 +120,19 @@ impl std::fmt::Display for Parsed {
         let (ln, r, p) = (self.params.log_n(), self.params.r(), self.params.p());
         write!(f, "$scrypt$ln={ln},r={r},p={p}${}${}", self.salt, self.output)
     }
+}
+
+/// Parameters within bounds. They are bounded first: the library multiplies them before it knows that the product fits.
+fn params(ln: u32, r: u32, p: u32) -> Result<Params, NotAPasswordHash> {
+    if !(10..=20).contains(&ln) || !(1..=32).contains(&r) || !(1..=16).contains(&p) {
+        return Err(NotAPasswordHash);
+    }
+    let memory = (128 * u64::from(r)) << ln;
+    if memory > SCRYPT_BYTES || memory * u64::from(p) > 4 * SCRYPT_BYTES {
+        return Err(NotAPasswordHash);
+    }
+    let ln = u8::try_from(ln).map_err(|_| NotAPasswordHash)?;
+    Params::new(ln, r, p).map_err(|_| NotAPasswordHash)
 }
 
 /// The decoy with these parameters and lengths.
@@ -240,6 +248,13 @@ mod tests {
             "ln=10,r=8,p=17",
             "ln=63,r=8,p=1",
             "ln=17,r=4294967295,p=4294967295",
+            // Their product does not fit the 32 bits in which the library multiplies them.
+            "ln=10,r=2222222228,p=2",
+            "ln=10,r=65536,p=65536",
+            "ln=10,r=8,p=536870912",
+            "ln=266,r=8,p=1",
+            "ln=10,r=8,p=1,p=1",
+            "ln=10,r=8,p=1,r=2222222228",
             "ln=17,r=8",
             "r=8,p=1",
             "ln=17,r=8,p=1,x=1",
