@@ -51,7 +51,7 @@ wire() {
 warm() {
     local rate
     for _ in 1 2 3; do
-        rate=$(dd if=/dev/zero of=warm bs=256K count="$1" 2>&1 | awk 'END { print $(NF - 3), $1 }' | awk '{ printf "%.0f", $2 / $1 / 1e6 }')
+        rate=$(dd if=/dev/zero of=warm bs=256K count="$1" 2>&1 | awk 'END { printf "%.0f", $1 / $(NF - 3) / 1e6 }')
         rm warm
     done
     echo "$rate"
@@ -82,12 +82,12 @@ echo "a transfer of 1 GiB alone, then with 200 logins at once"
 "$bin/examples/login_storm" "$port" certs/ca.pem bench password 0 4 &
 pings=$!
 sleep 1
-warm 4096 >warmed
+warm 4096 >/dev/null
 cli -c 'put here/one.bin'
 alone=$(last_rate)
 wait $pings
 cli -c 'rm one.bin'
-warm 4096 >warmed
+warm 4096 >/dev/null
 "$bin/examples/login_storm" "$port" certs/ca.pem bench password 200 4 &
 storm=$!
 sleep 0.7
