@@ -4,7 +4,7 @@ use ftp_cli::client::Client;
 use ftp_cli::connect::Server;
 use ftp_cli::failure::Failure;
 use ftp_cli::interrupt::Interrupt;
-use ftp_cli::transfer::{self, Place};
+use ftp_cli::transfer::{self, Folder};
 use ftp_cli::trust::Trust;
 use ftp_cli::watch::Watch;
 use ftp_proto::message::{Account, Kind, Secret};
@@ -87,10 +87,9 @@ impl Work<'_> {
                 Err(failure) => self.expect(&failure, &[Code::NotFound, Code::Conflict])?,
             },
             _ => {
-                let back = self.site.work().join(format!("{seed}.back"));
-                let place = Place::of(&back)?;
+                let place = Folder::open(&self.site.work())?.place(format!("{seed}.back"));
                 match transfer::get(&mut self.client, &remote, &place, false, &interrupt, &mut Silent) {
-                    Ok(report) => assert_eq!(report.root.0, *sample::hash(&back).as_bytes()),
+                    Ok(report) => assert_eq!(report.root.0, *sample::hash(&place.path()).as_bytes()),
                     Err(failure) => self.expect(&failure, &[Code::NotFound, Code::Changed])?,
                 }
             }

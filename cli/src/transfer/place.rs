@@ -103,18 +103,6 @@ pub enum Found {
 }
 
 impl Place {
-    /// The last name of a path that the user names.
-    ///
-    /// # Errors
-    /// The folder is not there, or the path has no last name.
-    pub fn of(path: &Path) -> Result<Self, Failure> {
-        let name = path
-            .file_name()
-            .ok_or_else(|| Failure::new(Cause::NotPermitted, format!("{}: not a name", shown(path))))?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        Ok(Folder::open(parent.unwrap_or_else(|| Path::new(".")))?.place(name))
-    }
-
     /// The path, for the eye.
     #[must_use]
     pub fn path(&self) -> PathBuf {
@@ -249,7 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("mine"), "kept").expect("written");
         fs::hard_link(folder.path().join("mine"), folder.path().join("x.part")).expect("made");
-        let place = Place::of(&folder.path().join("x")).expect("a place");
+        let place = Folder::open(folder.path()).expect("there").place("x");
         let refused = place.open_beside(&place.with_end(".part")).expect_err("a second name");
         assert!(refused.to_string().contains("second name"), "{refused}");
         assert!(place.open_beside(&place.with_end(".part.cv")).is_ok());
