@@ -2,12 +2,26 @@
 
 use ftp_tests::site::{Site, eventually};
 use ftp_tests::wire::Wire;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// The deadline of a login.
 const LOGIN: Duration = Duration::from_secs(15);
+
+/// So many logins at once, for what is owed is paid off with time; each has to be refused.
+fn refused_at_once(count: usize, port: u16, ca: &Path, login: &Value) {
+    std::thread::scope(|scope| {
+        for _ in 0..count {
+            scope.spawn(|| {
+                let mut wire = Wire::open(port, ca).expect("open");
+                let answer = wire.ask(login.clone()).expect("an answer");
+                assert!(answer.get("error").is_some(), "{answer}");
+            });
+        }
+    });
+}
 
 #[test]
 fn five_wrong_ones_slow_the_source_down() {
@@ -15,16 +29,8 @@ fn five_wrong_ones_slow_the_source_down() {
     site.user("alice", "1M");
     let daemon = site.start();
     let ca = site.path("certs/ca.pem");
-    // All at once: what is owed is paid off with time.
-    std::thread::scope(|scope| {
-        for _ in 0..5 {
-            scope.spawn(|| {
-                let mut wire = Wire::open(daemon.port, &ca).expect("open");
-                let answer = wire.login("alice", "wrong").expect("an answer");
-                assert!(answer.get("error").is_some(), "{answer}");
-            });
-        }
-    });
+    let wrong = json!({"op": "login", "user": "alice", "password": "wrong"});
+    refused_at_once(5, daemon.port, &ca, &wrong);
     let mut wire = Wire::open(daemon.port, &ca).expect("open");
     let answer = wire.login("alice", "password of alice").expect("an answer");
     assert_eq!(answer["error"]["code"], "busy", "{answer}");
@@ -43,16 +49,8 @@ fn tokens_of_an_earlier_daemon_are_no_guesses() {
     site.user("alice", "1M");
     let daemon = site.start();
     let ca = site.path("certs/ca.pem");
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let mut wire = Wire::open(daemon.port, &ca).expect("open");
-                let login = json!({"op": "login", "user": "alice", "token": "00".repeat(32)});
-                let answer = wire.ask(login).expect("an answer");
-                assert_eq!(answer["error"]["code"], "login_refused", "{answer}");
-            });
-        }
-    });
+    let old = json!({"op": "login", "user": "alice", "token": "00".repeat(32)});
+    refused_at_once(8, daemon.port, &ca, &old);
     let mut wire = Wire::open(daemon.port, &ca).expect("open");
     let answer = wire.login("alice", "password of alice").expect("an answer");
     assert!(answer.get("ok").is_some(), "{answer}");

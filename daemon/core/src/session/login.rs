@@ -85,7 +85,8 @@ pub(super) fn start(
             Some((name, user)) if shared.tokens().accept(now, &token, &name, &user) => {
                 attempt(Stage::Waiting { name, user, since: now, look: now }).look(now, shared, fx)
             }
-            _ => attempt(failing("bad_token", &login.user, now, now, shared, peer)).still(),
+            // It ended with the daemon or with its account, or unused. It is no guess: nobody guesses one.
+            _ => attempt(failing("bad_token", &login.user, now, now)).still(),
         },
         (None, Some(password)) => {
             let Some(place) = shared.begin_check(peer.ip()) else {
@@ -123,19 +124,8 @@ fn refuse(
     Step::Refused
 }
 
-/// The stage of a login that failed: the penalty is noted, the answer waits for the grid.
-fn failing(
-    why: &'static str,
-    given: &str,
-    started: Instant,
-    now: Instant,
-    shared: &Shared,
-    peer: SocketAddr,
-) -> Stage {
-    // A token ends with the daemon and with its account: an old one is no guess, and nobody guesses one.
-    if why != "bad_token" {
-        shared.penalties().failed(now, peer.ip());
-    }
+/// The stage of a login that failed: the answer waits for the grid.
+fn failing(why: &'static str, given: &str, started: Instant, now: Instant) -> Stage {
     let steps = now.saturating_duration_since(started).as_nanos() / LOGIN_GRID.as_nanos() + 1;
     let hash = blake3::hash(given.as_bytes());
     let spread = hash.as_bytes().iter().fold(0, |sum, byte| (sum * 256 + u64::from(*byte)) % JITTER_MICROS);
@@ -167,7 +157,8 @@ impl Entering {
                     Some((name, user)) => Stage::Waiting { name, user, since: now, look: now },
                     None => {
                         let why = if given { "wrong_password" } else { "unknown_user" };
-                        failing(why, &self.given, self.started, now, shared, self.peer)
+                        shared.penalties().failed(now, self.peer.ip());
+                        failing(why, &self.given, self.started, now)
                     }
                 };
                 self.look(now, shared, fx)
