@@ -126,9 +126,8 @@ impl<'a> Progress<'a> {
                 let width = columns();
                 let label = shorten(&self.label, (width / 3).max(12));
                 // pbr counts characters, of which some have two columns.
-                bar.set_width(Some(
-                    width.saturating_sub(label.width() - label.chars().count().min(label.width())),
-                ));
+                let more = label.width().saturating_sub(label.chars().count());
+                bar.set_width(Some(width.saturating_sub(more)));
                 bar.total = total.max(1);
                 bar.message(&format!("{label}  {text} "));
                 bar.set(done.min(total));

@@ -98,17 +98,16 @@ impl Session {
             }
             result => result,
         };
-        let logged_in =
-            logged_in.map_err(|failure| match failure.refusal.as_ref().map(|refusal| refusal.code) {
-                Some(Code::LoginRefused) => {
-                    self.over = true;
-                    let what = format!(
-                        "{user} cannot log in any more: the account has another password now, or is gone"
-                    );
-                    Failure::new(Cause::Login, what).hint("log in again, or ask the administrator")
-                }
-                _ => failure,
-            })?;
+        let logged_in = logged_in.map_err(|failure| {
+            if failure.code() != Some(Code::LoginRefused) {
+                return failure;
+            }
+            self.over = true;
+            let what =
+                format!("{user} cannot log in any more: the account has another password now, or is gone");
+            // What is left of a command would only be refused as well.
+            Failure::new(Cause::Login, what).hint("log in again, or ask the administrator").fatal()
+        })?;
         self.account = logged_in.account;
         self.token = logged_in.token;
         self.client = client;

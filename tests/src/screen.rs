@@ -25,12 +25,21 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Starts a program at a terminal of its own, 100 columns wide. `setsid` gives it the terminal as the controlling one.
+    /// Starts a program at a terminal of its own, 100 columns wide.
     ///
     /// # Panics
     /// There is no terminal, or the program cannot be started.
     #[must_use]
     pub fn start(program: &Command) -> Self {
+        Self::start_at(program, 100)
+    }
+
+    /// The same, so many columns wide. `setsid` gives it the terminal as the controlling one.
+    ///
+    /// # Panics
+    /// There is no terminal, or the program cannot be started.
+    #[must_use]
+    pub fn start_at(program: &Command, columns: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&master).expect("ours");
         unlockpt(&master).expect("ours");
@@ -38,7 +47,7 @@ impl Screen {
         let mode = rustix::fs::Mode::empty();
         let slave = rustix::fs::open(OsStr::from_bytes(name.as_bytes()), OFlags::RDWR | OFlags::NOCTTY, mode)
             .expect("its end");
-        let size = Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize { ws_row: 30, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).expect("a size");
         let mut command = Command::new("setsid");
         command.args(["--ctty", "--wait"]).arg(program.get_program()).args(program.get_args());

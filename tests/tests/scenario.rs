@@ -3,7 +3,7 @@
 use ftp_tests::binaries::binary;
 use ftp_tests::sample;
 use ftp_tests::screen::Screen;
-use ftp_tests::site::Site;
+use ftp_tests::site::{Site, eventually};
 use rustix::process::Signal;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -220,15 +220,28 @@ fn a_removed_account_ends_at_the_login_prompt_and_locks_out_nobody_else() {
     site.user("alice", "none");
     site.user("bob", "none");
     let daemon = site.start();
+    let tree = site.path("work/tree");
+    std::fs::create_dir(&tree).expect("made");
+    let fill = |seed| ["a", "b", "c"].map(|name| sample::file(&tree.join(name), seed, 1000));
+    fill(1);
+    site.script(daemon.port, "alice", "put -r tree").expect(0);
+    fill(2);
     let mut screen = at_the_prompt(&site, daemon.port);
+    screen.type_and_wait("put -r tree; ls", "(y/N/all/none) ");
     site.admin(&["rm", "alice", "--yes"], "").expect(0);
-    daemon.wait_for("accounts changed");
-    std::thread::sleep(Duration::from_secs(1));
-    let over = screen.type_and_wait("ls", "login: ");
+    // The first is that of the script.
+    eventually("the session has ended", || login_log(&site).matches("event=logout").count() == 2);
+    let over = screen.type_and_wait("all", "login: ");
     assert!(over.contains("has another password now, or is gone"), "{over}");
+    let refused = login_log(&site).lines().filter(|line| line.contains("why=unknown_user")).count();
+    assert_eq!(refused, 1, "the password is sent once more, and not for each file: {}", login_log(&site));
     screen.keys("exit\n");
     assert_eq!(screen.end().0, 0);
     site.script(daemon.port, "bob", "ls").expect(0);
+}
+
+fn login_log(site: &Site) -> String {
+    std::fs::read_to_string(site.path("var/log/login.log")).expect("a log")
 }
 
 #[test]
@@ -261,4 +274,34 @@ fn nobody_waits_for_a_daemon_that_does_not_answer() {
     assert_eq!(screen.end().0, 0);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     daemon.signal(Signal::CONT);
+}
+
+/// The columns of a text without escapes.
+fn columns(text: &str) -> usize {
+    text.chars().map(|c| if c >= '\u{2e80}' { 2 } else { usize::from(!c.is_control()) }).sum()
+}
+
+#[test]
+fn the_bar_never_leaves_its_line_whatever_the_width_and_the_name() {
+    let site = Site::new();
+    std::fs::write(site.path("cli.ron"), "()").expect("written");
+    site.user("alice", "none");
+    let daemon = site.start();
+    let name = format!("{}.bin", "資料庫備份".repeat(5));
+    sample::file(&site.path("work").join(&name), 4, 300 << 20);
+    for width in [80, 50, 20] {
+        let mut command = site.cli(daemon.port, "alice");
+        command.arg("--config").arg(site.path("cli.ron"));
+        let mut screen = Screen::start_at(&command, width);
+        screen.wait("> ");
+        screen.keys(&format!("put -o {width} {name}\n"));
+        let shown = screen.wait("verified");
+        screen.keys("exit\n");
+        assert_eq!(screen.end().0, 0);
+        let bars: Vec<_> = shown.split(['\r', '\n']).filter(|line| line.contains('%')).collect();
+        assert!(bars.len() > 2, "{shown:?}");
+        for bar in bars {
+            assert!(columns(bar) < usize::from(width), "{width} columns: {bar:?}");
+        }
+    }
 }
