@@ -45,21 +45,14 @@ fn parse(text: &str) -> Option<u64> {
     whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(u64::try_from(below).ok()?)
 }
 
-/// As `5.0 GiB`, rounded to one decimal.
+/// As `5.0 GiB`, with one decimal, rounded down as `ftp-cli` does: what is left is never overstated.
 pub(super) fn show(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    let tenths = |power: u32| {
-        let unit = 1024_u128.pow(power);
-        (u128::from(bytes) * 10 + unit / 2) / unit
-    };
-    let mut power = 1;
-    while tenths(power) >= 10_240 && power < 5 {
-        power += 1;
-    }
-    let n = tenths(power);
-    format!("{}.{} {}", n / 10, n % 10, UNITS[usize::try_from(power - 1).unwrap_or(0)])
+    let power = (bytes.ilog2() / 10).min(5);
+    let tenths = (u128::from(bytes) * 10) >> (10 * power);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
 }
 
 /// A quota as [`show`] has it, or `none`.
@@ -123,9 +116,9 @@ mod tests {
             (1023, "1023 B"),
             (1024, "1.0 KiB"),
             (1536, "1.5 KiB"),
-            ((1 << 20) - 1, "1.0 MiB"),
+            ((1 << 20) - 1, "1023.9 KiB"),
             (5 << 30, "5.0 GiB"),
-            (u64::MAX, "16384.0 PiB"),
+            (u64::MAX, "16383.9 PiB"),
         ] {
             assert_eq!(show(bytes), text);
         }

@@ -227,10 +227,10 @@ fn a_quota_below_what_is_used_is_asked_for() {
     site.script("create alice --quota 1M --password-file @password").expect("created");
     site.give("alice", "home/file", 5000);
     let (code, text) = failed(site.script("setup alice --quota 1k"));
-    assert!(code == 1 && text.contains("4.9 KiB is in use") && text.contains("--yes"), "{text}");
+    assert!(code == 1 && text.contains("4.8 KiB is in use") && text.contains("--yes"), "{text}");
     let (result, script) = site.person("setup alice --quota 1k", &["n"]);
     assert_eq!(failed(result), (1, "nothing was changed".to_owned()));
-    assert!(script.err.contains("quota 1.0 MiB -> 1.0 KiB.  Warning: 4.9 KiB is in use"), "{}", script.err);
+    assert!(script.err.contains("quota 1.0 MiB -> 1.0 KiB.  Warning: 4.8 KiB is in use"), "{}", script.err);
     assert_eq!(site.user("alice").quota, Some(1 << 20));
     site.person("setup alice --quota 1k", &["y"]).0.expect("changed");
     assert_eq!(site.user("alice").quota, Some(1 << 10));
