@@ -3,7 +3,7 @@
 use super::storage::Facts;
 use crate::fault::Fault;
 use ftp_proto::message::Kind;
-use ftp_proto::{Code, Printable, VirtualPath};
+use ftp_proto::{Code, Name, Printable, VirtualPath};
 use rustix::io::Errno;
 
 /// A call on a client's path failed.
@@ -33,6 +33,13 @@ pub(super) fn denied(error: Errno, path: &VirtualPath, what: &'static str) -> Fa
 pub(super) fn not_found(path: &VirtualPath) -> Fault {
     let shown = path.to_string();
     Fault::refused(Code::NotFound, format!("{}: no such file or directory", Printable(&shown)))
+}
+
+/// The directory in which `path` should be is missing; its names are `above`.
+pub(super) fn nothing_above(path: &VirtualPath, above: &[Name]) -> Fault {
+    let (path, above) = (path.to_string(), above.iter().map(Name::as_str).collect::<Vec<_>>().join("/"));
+    let message = format!("{}: there is no directory /{}", Printable(&path), Printable(&above));
+    Fault::refused(Code::NotFound, message)
 }
 
 /// Refuses all but a regular file with one name: what has another name may be someone else's.

@@ -22,7 +22,7 @@ pub use listing::Lister;
 pub use storage::{Entries, Facts, Folder, OpenFile, Storage, Time};
 
 use crate::fault::{During as _, Fault};
-use explain::{denied, expect_file, not_found};
+use explain::{denied, expect_file, not_found, nothing_above};
 use ftp_proto::limits::DEPTH;
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Code, Etag, Name, Printable, UserName, VirtualPath};
@@ -129,7 +129,11 @@ impl Home {
     fn parent<'a>(&self, path: &'a VirtualPath) -> Result<(Box<dyn Folder>, &'a str), Fault> {
         let (names, leaf) =
             path.split_last().map_err(|fault| Fault::refused(Code::NameRefused, fault.to_string()))?;
-        Ok((self.directory(names, path)?, leaf.as_str()))
+        let dir = self.directory(names, path).map_err(|fault| match fault {
+            Fault::Refused(refusal) if refusal.code == Code::NotFound => nothing_above(path, names),
+            fault => fault,
+        })?;
+        Ok((dir, leaf.as_str()))
     }
 
     fn names(&self) -> MutexGuard<'_, ()> {
