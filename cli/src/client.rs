@@ -330,15 +330,15 @@ impl Client {
     fn send_message(&mut self, message: &impl Serialize) -> Result<(), Failure> {
         let mut frame = Vec::with_capacity(1024);
         put_message(&mut frame, message);
-        let sent = self.connection.send(&frame);
+        let sent = self.connection.send(&frame, &mut || {});
         // There may be a password in it.
         frame.zeroize();
         self.watch(sent)
     }
 
-    /// Sends a sealed chunk.
-    pub(crate) fn send_chunk(&mut self, chunk: &Chunk) -> Result<(), Failure> {
-        let sent = self.connection.send(chunk.frame());
+    /// Sends a sealed chunk; calls `tick` now and then while it cannot.
+    pub(crate) fn send_chunk(&mut self, chunk: &Chunk, tick: &mut dyn FnMut()) -> Result<(), Failure> {
+        let sent = self.connection.send(chunk.frame(), tick);
         self.watch(sent)
     }
 

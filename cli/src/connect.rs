@@ -149,11 +149,11 @@ impl Connection {
         self.pump.facts()
     }
 
-    /// Sends all of `bytes`; what comes in meanwhile waits for [`Connection::frame`].
+    /// Sends all of `bytes`; what comes in meanwhile waits for [`Connection::frame`]. Calls `tick` each time that the socket was full for a while.
     ///
     /// # Errors
     /// The connection is lost, nothing moves for too long, or for a second and Ctrl-C was pressed.
-    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn send(&mut self, bytes: &[u8], tick: &mut dyn FnMut()) -> Result<(), Failure> {
         let mut rest = bytes;
         self.begin_wait();
         while !rest.is_empty() {
@@ -161,6 +161,9 @@ impl Connection {
             rest = &rest[taken..];
             // As long as it can be encrypted it is only passed on; it must be waited for when the socket is full.
             self.turn(if taken > 0 { Duration::ZERO } else { TICK })?;
+            if taken == 0 {
+                tick();
+            }
             self.check_end()?;
             self.check_time()?;
             // Half a message is on its way, so that nothing else can be said: the connection is given up.

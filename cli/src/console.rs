@@ -119,7 +119,11 @@ impl Console {
                 "exit" => Said::Exit,
                 _ => Said::Line(Secret::new(text)),
             }),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Said::Exit),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                // Ctrl-D is not echoed: what comes next would begin on the question's line.
+                self.complain("");
+                Ok(Said::Exit)
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::interrupted().fatal()),
             Err(error) => {
                 Err(Failure::usage(format!("there is no terminal to ask for the password on ({error})"))

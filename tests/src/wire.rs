@@ -45,7 +45,7 @@ impl Wire {
     /// # Errors
     /// The connection is gone.
     pub fn raw(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.connection.send(bytes).map_err(|failure| failure.to_string())
+        self.connection.send(bytes, &mut || {}).map_err(|failure| failure.to_string())
     }
 
     /// The next message; chunks are passed over.

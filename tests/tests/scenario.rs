@@ -1,6 +1,7 @@
 //! The user's own scenario at a terminal, read from the screen.
 
 use ftp_tests::binaries::binary;
+use ftp_tests::proxy::Proxy;
 use ftp_tests::sample;
 use ftp_tests::screen::Screen;
 use ftp_tests::site::{Site, eventually};
@@ -76,6 +77,8 @@ fn a_person_creates_users_logs_in_and_moves_a_pdf() {
         assert!(info.contains(part), "{part} in {info}");
     }
     assert!(screen.type_and_wait("pwd", ":/> ").contains("\n/\r"));
+    let refused = screen.type_and_wait("mkdir a/b/c", ":/> ");
+    assert!(refused.contains("/a/b/c: there is no directory /a/b"), "{refused}");
     screen.type_and_wait("mkdir docs", ":/> ");
     screen.type_and_wait("cd docs", ":/docs> ");
     assert!(screen.type_and_wait("pwd", ":/docs> ").contains("\n/docs\r"));
@@ -167,6 +170,24 @@ fn ctrl_c_stops_a_transfer_and_keeps_the_session_and_the_part() {
 }
 
 #[test]
+fn an_upload_over_a_dead_wire_says_that_it_is_stalled() {
+    let site = Site::new();
+    site.user("alice", "none");
+    let daemon = site.start();
+    let wire = Proxy::new(daemon.port);
+    wire.restart(u64::MAX, 8 << 20);
+    sample::file(&site.path("work/big.bin"), 4, 64 << 20);
+    let mut screen = at_the_prompt(&site, wire.port);
+    screen.keys("put big.bin\n");
+    screen.wait("stalled ");
+    screen.keys("\x03");
+    let stopped = screen.wait(":/> ");
+    assert!(stopped.contains("stopped"), "{stopped}");
+    screen.keys("exit\n");
+    screen.end();
+}
+
+#[test]
 fn ctrl_c_at_the_password_prompt_leaves_with_130() {
     let site = Site::new();
     std::fs::write(site.path("cli.ron"), "()").expect("written");
@@ -181,6 +202,11 @@ fn ctrl_c_at_the_password_prompt_leaves_with_130() {
         assert_eq!(code, 130, "{text}");
         assert!(!text.contains("password-file"), "{text}");
     }
+    let mut screen = Screen::start(&command);
+    screen.wait("password: ");
+    screen.keys("\x04");
+    let (code, text) = screen.end();
+    assert!(code == 0 && text.ends_with('\n'), "{code}: {text:?}");
 }
 
 /// A client at its prompt, logged in as `alice`.

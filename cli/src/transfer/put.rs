@@ -108,7 +108,7 @@ fn small(
     let end = source.end()?;
     let id = client.send(Op::Put(put))?;
     if let Some(chunk) = &chunk {
-        client.send_chunk(chunk)?;
+        client.send_chunk(chunk, &mut || {})?;
     }
     client.send_as(id, Op::PutEnd(end))?;
     match client.wait_reply(id)? {
@@ -208,8 +208,9 @@ fn is_same(
 fn send(client: &mut Client, id: u64, source: &mut Source, watch: &mut dyn Watch) -> Result<PutEnd, Failure> {
     let mut buffer = Vec::new();
     while source.offset() < source.opened.version.size {
+        let at = source.offset();
         let chunk = source.next(buffer)?;
-        client.send_chunk(&chunk)?;
+        client.send_chunk(&chunk, &mut || watch.at(at))?;
         buffer = chunk.into_buffer();
         watch.at(source.offset());
         match client.at_hand(id)? {
