@@ -256,7 +256,7 @@ fn a_thousand_malformed_things_leave_the_daemon_serving() {
         drop(socket);
         attack.alive();
     }
-    println!("{} malformed things", attack.count);
+    println!("trials: {}", attack.count);
     assert!(attack.count >= 1000, "{} are too few", attack.count);
     let names: Vec<_> = std::fs::read_dir(site.home_of("alice"))
         .expect("there")

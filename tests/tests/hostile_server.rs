@@ -143,6 +143,7 @@ fn ten_thousand_hostile_answers_do_no_harm() {
     let played = stage.evil.played();
     let never: Vec<_> = Evil::cases().filter(|case| !played.contains_key(case)).collect();
     assert!(never.is_empty() || answers() < ANSWERS, "never played: {never:?}");
+    println!("trials: {}", played.values().sum::<u64>());
     println!(
         "{} commands, {} answers of {} kinds, {whole} whole files, at most {} KiB",
         commands.len(),

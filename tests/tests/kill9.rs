@@ -195,6 +195,7 @@ fn no_kill_loses_what_was_acked_or_leaves_half_a_file() {
             at_load.fetch_add(kill_under_load(lane, seed), Ordering::SeqCst);
         }
     });
+    println!("trials: {}", points.max(at_work + at_recovery));
     println!(
         "killed {at_work} times at work, {at_recovery} times at recovery, {} times under load with {} sessions at work, in {:.1?}",
         points.saturating_sub(at_work + at_recovery),

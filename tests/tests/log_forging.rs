@@ -113,4 +113,5 @@ fn no_name_forges_a_line_or_gives_somebody_else_the_blame() {
     let v6 = "2026-11-25T10:00:00.000Z event=refused ip=2001:db8::1 port=1 why=unknown_user code=login_refused user=x";
     fs::write(&others, format!("{v6}\n")).expect("written");
     assert_eq!(found(others.to_str().expect("UTF-8")), "2001:db8::1\n");
+    println!("trials: {names}");
 }

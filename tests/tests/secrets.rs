@@ -147,6 +147,7 @@ fn a_password_is_nowhere_but_in_its_hash() {
         let bytes = fs::read(&file).expect("readable");
         assert!(!has_mark(&bytes), "{}: {}", file.display(), String::from_utf8_lossy(&bytes));
     }
+    println!("trials: {count}");
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn every_promise_holds_whatever_happens_in_whatever_order() {
     let failed = run_all(seeds);
     let _ours = std::panic::take_hook();
     let took = start.elapsed().as_secs_f64();
+    println!("trials: {seeds}");
     println!("{seeds} seeds in {took:.1} s, {} failed\n{}", failed.len(), *TALLY);
     for (seed, what) in &failed {
         eprintln!(

@@ -287,6 +287,7 @@ fn no_path_in_any_verb_leads_out_of_the_home() {
         scene.furnish();
     }
     assert!(scene.others() == before, "what is not hers is as it was");
+    println!("trials: {}", refused + taken);
     println!("{refused} refused, {taken} taken as paths of the home, {done} of them done");
     assert!(refused > 1000 && done > 1000);
     drop(scene.world);

@@ -205,6 +205,7 @@ fn whatever_came_before_only_who_logged_in_is_let_at_files_and_only_at_his_own()
             life.step();
         }
     }
+    println!("trials: {sequences}");
     println!("{sequences} lives: {} logins, {} refused", life.logins, life.refusals);
     assert!(life.logins > sequences && life.refusals > sequences / 2);
 }

@@ -193,6 +193,7 @@ fn race(call: &Call) {
         turn += 1;
     }
     let swaps = swapper.swaps.load(Ordering::Relaxed);
+    println!("trials: {}", tries());
     println!("{}: {done} inside, {refused} refused, 0 outside, {swaps} swaps", call.name);
     println!("{} by ordinary calls: {escapes} outside in {turn} tries", call.name);
     assert!(escapes >= CAUGHT, "ordinary calls are caught: {escapes} in {turn} tries of {}", call.name);

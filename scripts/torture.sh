@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Tries to break each promise of SECURITY.md, for long, and prints one table: promise, trials, failures. The tests are those of check.sh with larger numbers.
+#
+#   scripts/torture.sh [--minutes N] [WORD]...     60 minutes without it; only the rows that have one of the words in them
+#
+# Ends with 1 if a promise was broken. A row that cannot be tried here says SKIPPED, and why.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+minutes=60
+words=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --minutes) minutes=${2:-} && shift ;;
+    -*) echo "usage: torture.sh [--minutes N] [WORD]..." >&2 && exit 2 ;;
+    *) words+=("$1") ;;
+    esac
+    shift
+done
+[[ $minutes =~ ^[1-9][0-9]{0,4}$ ]] || { echo "torture.sh: --minutes takes a whole number from 1" >&2; exit 2; }
+
+# What is tried | what holds the number of trials | trials in a second on two cores | the test, which prints "trials: N"
+rows="
+all promises at once, in any order of events (simulated)|SIMULATION_SEEDS|1200|-p ftp-core --test simulation
+what was answered survives kill -9|FTPD_KILL_POINTS|9|-p ftp-tests --test kill9
+what was answered survives a power cut|FTPD_POWER_CUTS|5|-p ftp-tests --test power_cut no_power_cut
+nobody leaves a home: races of nine calls|RACE_TRIES|1500|-p ftp-core --lib race
+nobody leaves a home: evil paths|EVIL_PATHS|800|-p ftp-core --lib evil_paths
+nobody gets in: random lives of logins and accounts|LOGIN_SEQUENCES|300|-p ftp-core --lib lives
+who is removed is out within a second|REMOVALS|2|-p ftp-tests --test accounts whoever
+a killed administrator leaves a whole file|ADMIN_KILLS|6|-p ftp-tests --test accounts killed
+no name forges a line of the log|FORGED_NAMES|500|-p ftp-tests --test log_forging
+no password is anywhere but in its hash|CANARIES|8|-p ftp-tests --test secrets nowhere
+a hostile server does a client no harm|HOSTILE_ANSWERS|200|-p ftp-tests --test hostile_server
+"
+
+wanted() {
+    [ ${#words[@]} -gt 0 ] || return 0
+    local word
+    for word in "${words[@]}"; do
+        [[ $1 != *"$word"* ]] || return 0
+    done
+    return 1
+}
+
+chosen=()
+while IFS= read -r row; do
+    [ -n "$row" ] && wanted "$row" && chosen+=("$row")
+done <<<"$rows"
+[ ${#chosen[@]} -gt 0 ] || { echo "torture.sh: no row has any of these words in it" >&2; exit 2; }
+
+logs=$(mktemp -d "${TMPDIR:-/tmp}/torture.XXXXXX")
+cargo build --quiet --locked -p ftp-daemon -p ftp-cli
+cargo test --quiet --locked --no-run -p ftp-core -p ftp-tests
+seconds=$((minutes * 60 / ${#chosen[@]}))
+broken=0
+printf '%-58s %10s %9s  %s\n' promise trials failures "at most, with 95 % confidence"
+for row in "${chosen[@]}"; do
+    IFS='|' read -r promise variable rate test <<<"$row"
+    count=$((seconds * rate > rate ? seconds * rate : rate))
+    log=$logs/$variable.log
+    read -ra test <<<"$test"
+    verdict=held
+    env "$variable=$count" cargo test --quiet --locked "${test[@]}" -- --nocapture >"$log" 2>&1 || verdict=broken
+    skipped=$(sed -n 's/^SKIPPED: //p' "$log" | head -1)
+    trials=$(awk '$1 == "trials:" { sum += $2 } END { printf "%.0f", sum }' "$log")
+    if [ $verdict = held ] && [ -n "$skipped" ]; then
+        printf '%-58s %10s %9s  %s\n' "$promise" 0 SKIPPED "$skipped"
+    elif [ $verdict = held ] && [ "$trials" -gt 0 ]; then
+        # Of trials without a failure, the rule of three.
+        printf '%-58s %10d %9d  1 in %d\n' "$promise" "$trials" 0 $((trials / 3))
+    else
+        printf '%-58s %10s %9s  see %s\n' "$promise" "$trials" BROKEN "$log"
+        broken=$((broken + 1))
+    fi
+done
+[ $broken -eq 0 ] || { echo "torture.sh: $broken of ${#chosen[@]} promises were broken" >&2; exit 1; }
+rm -rf -- "$logs"
