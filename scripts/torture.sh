@@ -31,6 +31,9 @@ who is removed is out within a second|REMOVALS|2|-p ftp-tests --test accounts wh
 a killed administrator leaves a whole file|ADMIN_KILLS|6|-p ftp-tests --test accounts killed
 no name forges a line of the log|FORGED_NAMES|500|-p ftp-tests --test log_forging
 no password is anywhere but in its hash|CANARIES|8|-p ftp-tests --test secrets nowhere
+a download is one version of a file|VERSION_READS|10|-p ftp-tests --test versions a_download
+an upload is one version of a file|CHANGED_SOURCES|25|-p ftp-tests --test versions an_upload
+uploads to one name leave one of them whole|SAME_NAMES|20|-p ftp-tests --test versions uploads
 a hostile server does a client no harm|HOSTILE_ANSWERS|200|-p ftp-tests --test hostile_server
 "
 
