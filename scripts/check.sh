@@ -20,7 +20,7 @@ fail() {
 install_packages() {
     local missing=() pair
     for pair in cc:gcc openssl:openssl gnutls-cli:gnutls-bin python3:python3 tmux:tmux systemd-analyze:systemd \
-        mkfs.ext4:e2fsprogs mount:mount; do
+        mkfs.ext4:e2fsprogs mount:mount ip:iproute2 nft:nftables; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0

@@ -19,22 +19,23 @@ while [ $# -gt 0 ]; do
 done
 [[ $minutes =~ ^[1-9][0-9]{0,4}$ ]] || { echo "torture.sh: --minutes takes a whole number from 1" >&2; exit 2; }
 
-# What is tried | what holds the number of trials | trials in a second on two cores | the test, which prints "trials: N"
+# What is tried | what holds the number of trials | trials in a minute on two cores | the test, which prints "trials: N"
 rows="
-all promises at once, in any order of events (simulated)|SIMULATION_SEEDS|1200|-p ftp-core --test simulation
-what was answered survives kill -9|FTPD_KILL_POINTS|9|-p ftp-tests --test kill9
-what was answered survives a power cut|FTPD_POWER_CUTS|5|-p ftp-tests --test power_cut no_power_cut
-nobody leaves a home: races of nine calls|RACE_TRIES|1500|-p ftp-core --lib race
-nobody leaves a home: evil paths|EVIL_PATHS|800|-p ftp-core --lib evil_paths
-nobody gets in: random lives of logins and accounts|LOGIN_SEQUENCES|300|-p ftp-core --lib lives
-who is removed is out within a second|REMOVALS|2|-p ftp-tests --test accounts whoever
-a killed administrator leaves a whole file|ADMIN_KILLS|6|-p ftp-tests --test accounts killed
-no name forges a line of the log|FORGED_NAMES|500|-p ftp-tests --test log_forging
-no password is anywhere but in its hash|CANARIES|8|-p ftp-tests --test secrets nowhere
-a download is one version of a file|VERSION_READS|10|-p ftp-tests --test versions a_download
-an upload is one version of a file|CHANGED_SOURCES|25|-p ftp-tests --test versions an_upload
-uploads to one name leave one of them whole|SAME_NAMES|20|-p ftp-tests --test versions uploads
-a hostile server does a client no harm|HOSTILE_ANSWERS|200|-p ftp-tests --test hostile_server
+all promises at once, in any order of events (simulated)|SIMULATION_SEEDS|72000|-p ftp-core --test simulation
+what was answered survives kill -9|FTPD_KILL_POINTS|540|-p ftp-tests --test kill9
+what was answered survives a power cut|FTPD_POWER_CUTS|300|-p ftp-tests --test power_cut no_power_cut
+nobody leaves a home: races of nine calls|RACE_TRIES|90000|-p ftp-core --lib race
+nobody leaves a home: evil paths|EVIL_PATHS|48000|-p ftp-core --lib evil_paths
+nobody gets in: random lives of logins and accounts|LOGIN_SEQUENCES|18000|-p ftp-core --lib lives
+who is removed is out within a second|REMOVALS|120|-p ftp-tests --test accounts whoever
+a killed administrator leaves a whole file|ADMIN_KILLS|360|-p ftp-tests --test accounts killed
+no name forges a line of the log|FORGED_NAMES|30000|-p ftp-tests --test log_forging
+no password is anywhere but in its hash|CANARIES|480|-p ftp-tests --test secrets nowhere
+a download is one version of a file|VERSION_READS|600|-p ftp-tests --test versions a_download
+an upload is one version of a file|CHANGED_SOURCES|1500|-p ftp-tests --test versions an_upload
+what a network loses is not missing at the end|LOSSY_TRANSFERS|15|-p ftp-tests --test loss
+uploads to one name leave one of them whole|SAME_NAMES|1200|-p ftp-tests --test versions uploads
+a hostile server does a client no harm|HOSTILE_ANSWERS|12000|-p ftp-tests --test hostile_server
 "
 
 wanted() {
@@ -55,12 +56,11 @@ done <<<"$rows"
 logs=$(mktemp -d "${TMPDIR:-/tmp}/torture.XXXXXX")
 cargo build --quiet --locked -p ftp-daemon -p ftp-cli
 cargo test --quiet --locked --no-run -p ftp-core -p ftp-tests
-seconds=$((minutes * 60 / ${#chosen[@]}))
 broken=0
 printf '%-58s %10s %9s  %s\n' promise trials failures "at most, with 95 % confidence"
 for row in "${chosen[@]}"; do
     IFS='|' read -r promise variable rate test <<<"$row"
-    count=$((seconds * rate > rate ? seconds * rate : rate))
+    count=$((minutes * rate / ${#chosen[@]} + 1))
     log=$logs/$variable.log
     read -ra test <<<"$test"
     verdict=held

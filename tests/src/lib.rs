@@ -6,6 +6,7 @@ pub mod binaries;
 pub mod evil;
 pub mod faulty;
 pub mod ground;
+pub mod network;
 pub mod oracle;
 pub mod power;
 pub mod process;
