@@ -79,7 +79,8 @@ impl Ground {
         let _none = fs::remove_file(&self.socket);
         let listener = UnixListener::bind(&self.socket).expect("bound");
         let mut command = Command::new(example("faulty_daemon"));
-        command.arg("-c").arg(&self.config).env(SOCKET, &self.socket);
+        // Panics are among the things that are asked for.
+        command.arg("-c").arg(&self.config).env(SOCKET, &self.socket).env("RUST_BACKTRACE", "0");
         let daemon = Daemon::spawn(command);
         (daemon, Control::accept(&listener))
     }

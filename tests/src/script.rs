@@ -173,7 +173,8 @@ impl Step {
 pub struct Answer {
     /// What it had already of an upload.
     pub offset: u64,
-    answer: Value,
+    /// All of it.
+    pub answer: Value,
 }
 
 impl Answer {

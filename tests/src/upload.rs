@@ -49,6 +49,20 @@ impl Wire {
     /// # Errors
     /// The connection is gone.
     pub fn put_by_chunks(&mut self, path: &str, bytes: &[u8], chunks: usize) -> Result<Put, String> {
+        self.put_until(path, bytes, chunks, &mut || ())
+    }
+
+    /// The same, where `sent` is called before it is given up.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn put_until(
+        &mut self,
+        path: &str,
+        bytes: &[u8],
+        chunks: usize,
+        sent: &mut dyn FnMut(),
+    ) -> Result<Put, String> {
         let mut request = json!({"op": "put", "path": path, "size": bytes.len()});
         let mut id = self.send(request.clone())?;
         let mut begin = self.answer(id)?;
@@ -71,6 +85,7 @@ impl Wire {
             self.put_chunk(bytes, at)?;
         }
         if end < bytes.len() {
+            sent();
             return Ok(Put { offset, answer: self.abort(id)? });
         }
         self.put_end(id, bytes)?;

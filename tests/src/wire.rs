@@ -5,6 +5,7 @@ use ftp_cli::interrupt::Interrupt;
 use ftp_cli::trust::Trust;
 use ftp_proto::Frame;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -53,17 +54,54 @@ impl Wire {
     /// # Errors
     /// The connection ended, or nothing came for a minute.
     pub fn message(&mut self) -> Result<Value, String> {
+        self.message_after(&mut |_| ())
+    }
+
+    /// The next message, once the chunks before it were taken.
+    fn message_after(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<Value, String> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             match self.connection.frame().map_err(|failure| failure.to_string())? {
                 Some(Frame::Message(text)) => {
                     return serde_json::from_slice(&text).map_err(|error| error.to_string());
                 }
-                Some(Frame::Chunk(chunk)) => self.connection.recycle(chunk.into_buffer()),
+                Some(Frame::Chunk(chunk)) => {
+                    take(chunk.data());
+                    self.connection.recycle(chunk.into_buffer());
+                }
                 None => {}
             }
         }
         Err("nothing came".into())
+    }
+
+    /// Downloads a file: the last answer, and the bytes that came before it.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn get(&mut self, path: &str) -> Result<(Value, Vec<u8>), String> {
+        let id = self.send(json!({"op": "get", "path": path}))?;
+        let mut bytes = Vec::new();
+        loop {
+            let answer = self.message_after(&mut |data| bytes.extend_from_slice(data))?;
+            if answer["re"] == id && answer.get("begin").is_none() {
+                return Ok((answer, bytes));
+            }
+        }
+    }
+
+    /// Lists a directory: the last answer, and the names that came before it.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn list(&mut self, path: &str) -> Result<(Value, BTreeSet<String>), String> {
+        let id = self.send(json!({"op": "list", "path": path}))?;
+        let mut names = BTreeSet::new();
+        loop {
+            let answer = self.answer(id)?;
+            let Some(entries) = answer["page"]["entries"].as_array() else { return Ok((answer, names)) };
+            names.extend(entries.iter().filter_map(|entry| entry["name"].as_str().map(str::to_owned)));
+        }
     }
 
     /// Sends a request without waiting; `members` has everything but the id.

@@ -29,6 +29,8 @@ pub struct Sink {
     md5: Option<Md5>,
     /// What an earlier attempt left is still being checked.
     hashing: bool,
+    /// A sync of the part failed: nobody knows what of it is on the disk, and another sync would not tell.
+    unsound: bool,
 }
 
 /// An upload that ended without its file in place.
@@ -86,7 +88,7 @@ impl Sink {
         };
         let Files { part, cv, head, hashing } = files;
         let md5 = put.md5.then(Md5::default);
-        Ok(Self { home, put, id, part, cv, head, tree: Tree::new(), md5, hashing })
+        Ok(Self { home, put, id, part, cv, head, tree: Tree::new(), md5, hashing, unsound: false })
     }
 
     /// Checks the next slice of what was left; at most [`REHASH_SLICE`] bytes.
@@ -132,10 +134,12 @@ impl Sink {
     }
 
     /// Cuts off everything that is not in the tree: durably, for those bytes are free from now on.
-    fn cut(&self) -> Result<(), Fault> {
+    fn cut(&mut self) -> Result<(), Fault> {
         if self.part.facts().during("look at an open file")?.size > self.offset() {
             self.part.set_len(self.offset()).during("cut a part")?;
-            self.home.sync_file(&*self.part)?;
+            let synced = self.home.sync_file(&*self.part);
+            self.unsound |= synced.is_err();
+            synced?;
         }
         self.cv.set_len(self.value_at()).during("cut a sidecar")
     }
@@ -227,10 +231,14 @@ impl Sink {
         Some(size)
     }
 
-    fn fail(self: Box<Self>, fault: Fault) -> PutFailed {
+    fn fail(mut self: Box<Self>, fault: Fault) -> PutFailed {
         // Half a chunk may have been written before the disk was full.
         let cut = if self.hashing { Ok(()) } else { self.cut() };
-        PutFailed { fault: cut.err().unwrap_or(fault), left: self.close() }
+        let fault = cut.err().unwrap_or(fault);
+        if self.unsound {
+            return self.discard(fault);
+        }
+        PutFailed { fault, left: self.close() }
     }
 
     fn discard(self: Box<Self>, fault: Fault) -> PutFailed {
