@@ -13,6 +13,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The most connections that one pass takes.
 const BUDGET: usize = 64;
 
+/// Connections that the kernel keeps for us while we are at something else. The usual 128 are gone in a burst, and who comes then waits for a second.
+const BACKLOG: i32 = 1024;
+
 /// All listening sockets.
 pub(super) struct Listeners {
     sockets: Vec<TcpListener>,
@@ -29,7 +32,10 @@ impl Listeners {
     pub(super) fn bind(addresses: &[SocketAddr], registry: &Registry) -> io::Result<Self> {
         let mut sockets = Vec::new();
         for address in addresses {
-            let bound = TcpListener::bind(*address);
+            let bound = TcpListener::bind(*address).and_then(|socket| {
+                rustix::net::listen(&socket, BACKLOG)?;
+                Ok(socket)
+            });
             sockets.push(bound.map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
             })?);
