@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod arena;
 pub mod binaries;
+pub mod crowd;
 pub mod errand;
 pub mod evil;
 pub mod faulty;

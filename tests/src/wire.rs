@@ -80,12 +80,21 @@ impl Wire {
     /// # Errors
     /// The connection is gone.
     pub fn get(&mut self, path: &str) -> Result<(Value, Vec<u8>), String> {
-        let id = self.send(json!({"op": "get", "path": path}))?;
         let mut bytes = Vec::new();
+        let answer = self.get_to(path, &mut |data| bytes.extend_from_slice(data))?;
+        Ok((answer, bytes))
+    }
+
+    /// Downloads a file, whose bytes go to `take` as they come: the last answer.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn get_to(&mut self, path: &str, take: &mut dyn FnMut(&[u8])) -> Result<Value, String> {
+        let id = self.send(json!({"op": "get", "path": path}))?;
         loop {
-            let answer = self.message_after(&mut |data| bytes.extend_from_slice(data))?;
+            let answer = self.message_after(take)?;
             if answer["re"] == id && answer.get("begin").is_none() {
-                return Ok((answer, bytes));
+                return Ok(answer);
             }
         }
     }
