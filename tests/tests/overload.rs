@@ -507,3 +507,32 @@ fn a_daemon_without_descriptors_neither_spins_nor_forgets_who_is_there() {
     drop(alice);
     scene.recovered();
 }
+
+#[test]
+fn users_who_have_gone_hold_no_descriptors() {
+    const USERS: u64 = 24;
+    const CONNECTIONS: u64 = 4;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let site = Site::with_config(&format!("durability: fast, limits: (connections: {CONNECTIONS}),"));
+    let names: Vec<_> = (0..USERS).map(|number| format!("user{number}")).collect();
+    site.set_accounts(&accounts::of(names.iter().map(String::as_str)));
+    let daemon = site.start();
+    let process = Process(daemon.pid());
+    let before = process.descriptors() as u64;
+    let login = |name: &str| {
+        let mut wire = Wire::open(daemon.port, &site.path("certs/ca.pem")).expect("open");
+        let answer = wire.login(name, PASSWORD).expect("an answer");
+        (wire, answer["ok"]["account"]["used"].as_u64().expect("logged in"))
+    };
+    for round in 0..2 {
+        for name in &names {
+            let (mut wire, used) = login(name);
+            assert_eq!(used, round * 1000, "{name}, round {round}");
+            let bytes = sample::bytes(round, 1000);
+            assert!(wire.put(&format!("/f{round}"), &bytes).expect("an answer").answer.get("ok").is_some());
+            wire.ask(json!({"op": "logout"})).expect("an answer");
+        }
+    }
+    let most = before + 3 * CONNECTIONS + CONNECTIONS;
+    eventually("no more are held than by those who may be there", || process.descriptors() as u64 <= most);
+}

@@ -182,8 +182,23 @@ impl Shared {
 
     /// Puts the ledger of a home in place, once it has been read through.
     pub fn open(&self, tenant: &Tenant, user: &User, home: Arc<Home>, survey: &Survey) {
+        self.close_idle_homes();
         let ledger = Ledger::new(survey, user.quota, self.limits.borrow().entries);
         *tenant.tenancy.borrow_mut() = Tenancy::Open { home, ledger: Box::new(ledger) };
+    }
+
+    /// Homes stay open when their users go, for the ledger is good as long as they do; but no more than there may be connections, so that the
+    /// descriptors last. What is closed is counted anew at the next login.
+    fn close_idle_homes(&self) {
+        let tenants = self.tenants.borrow();
+        let is_open = |tenant: &&Rc<Tenant>| matches!(&*tenant.tenancy.borrow(), Tenancy::Open { .. });
+        let open = tenants.values().filter(is_open).count();
+        let too_many = (open + 1).saturating_sub(self.limits.borrow().connections);
+        let idle = tenants.values().filter(is_open).filter(|tenant| Rc::strong_count(tenant) == 1);
+        for tenant in idle.take(too_many) {
+            let doubtful = tenant.is_doubtful();
+            *tenant.tenancy.borrow_mut() = Tenancy::Unknown { doubtful };
+        }
     }
 }
 
