@@ -1,5 +1,7 @@
 //! The reactor in a thread, on loopback, with clients' ends over ordinary sockets.
 
+mod deadlines;
+
 use super::*;
 use crate::config::{Level, LogConfig};
 use crate::logging::Guards;
@@ -88,23 +90,7 @@ impl Gate {
 impl Daemon {
     fn start(how: How) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-        let mut roots = RootCertStore::empty();
-        roots.add(made.cert.der().clone()).expect("good");
-        let mut server = ServerConfig::builder_with_provider(ftp_tls::provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("good")
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .expect("good");
-        server.alpn_protocols = vec![ALPN.to_vec()];
-        let mut client = ClientConfig::builder_with_provider(ftp_tls::provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("good")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        client.alpn_protocols = vec![ALPN.to_vec()];
+        let (server, client) = tls_configs();
         let log = LogConfig { level: Level::Error, folder: folder.path().to_owned() };
         let (logs, guards) = Logs::open(&log).expect("logs");
         let gate = Arc::new(Gate::default());
@@ -117,7 +103,7 @@ impl Daemon {
                 let limits = Limits { drain: Duration::from_secs(120), ..Limits::default() };
                 let host = Sessions::new(how, limits.clone(), users, read);
                 let address = (Ipv4Addr::LOCALHOST, 0).into();
-                let (mut reactor, mailbox) = Reactor::new(&[address], Arc::new(server), limits, host, logs)?;
+                let (mut reactor, mailbox) = Reactor::new(&[address], server, limits, host, logs)?;
                 reactor.on_round(move |_| {
                     rounds.fetch_add(1, Ordering::Relaxed);
                     gate.pass();
@@ -133,7 +119,7 @@ impl Daemon {
             gate,
             rounds,
             read,
-            tls: Arc::new(client),
+            tls: client,
             folder,
             thread: Some(thread),
             _logs: guards,
@@ -195,6 +181,28 @@ impl Drop for Daemon {
             ended.expect("there").expect("no panic").expect("no fault");
         }
     }
+}
+
+/// TLS for a server with a certificate of its own, and for its clients.
+fn tls_configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("good");
+    let mut server = ServerConfig::builder_with_provider(ftp_tls::provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("good")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("good");
+    server.alpn_protocols = vec![ALPN.to_vec()];
+    let mut client = ClientConfig::builder_with_provider(ftp_tls::provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("good")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    client.alpn_protocols = vec![ALPN.to_vec()];
+    (Arc::new(server), Arc::new(client))
 }
 
 /// Whether something comes true in time.

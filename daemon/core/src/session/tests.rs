@@ -4,6 +4,7 @@ mod bounds;
 mod eager;
 mod entrance;
 mod evil_paths;
+mod guesses;
 mod lives;
 
 use super::{Session, Setup, Shared};
