@@ -32,6 +32,8 @@ pub struct Config {
     pub limits: Limits,
     /// What an `ok` has to survive.
     pub durability: Durability,
+    /// Whether the kernel should keep the daemon to its own files.
+    pub sandbox: bool,
     /// What to log.
     pub log: LogConfig,
 }
@@ -77,6 +79,7 @@ impl Config {
             private_key: folder.join(raw.private_key.0),
             limits: raw.limits.into(),
             durability: raw.durability,
+            sandbox: raw.sandbox,
             log: LogConfig {
                 level: raw.log.level,
                 folder: raw.log.folder.map_or_else(|| data.join("log"), |path| folder.join(path.0)),
@@ -142,6 +145,8 @@ struct Raw {
     limits: RawLimits,
     #[serde(default)]
     durability: Durability,
+    #[serde(default = "yes")]
+    sandbox: bool,
     #[serde(default)]
     log: RawLog,
 }
@@ -204,6 +209,10 @@ impl<'de> Deserialize<'de> for RawPath {
         }
         Ok(Self(text.into()))
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_listen() -> Vec<SocketAddr> {
@@ -307,6 +316,7 @@ mod tests {
             private_key: folder.join("../certs/server.key"),
             limits: Limits::default(),
             durability: Durability::Full,
+            sandbox: true,
             log: LogConfig { level: Level::Info, folder: data.join("log") },
             data,
         };
@@ -318,6 +328,7 @@ mod tests {
             "private_key:",
             "data:",
             "durability:",
+            "sandbox:",
             "connections:",
             "connections_per_address:",
             "idle_seconds:",
@@ -347,14 +358,14 @@ mod tests {
     #[test]
     fn each_value_can_be_set() {
         let text = format!(
-            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, limits: (connections: 5, idle_seconds: 10),
+            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, sandbox: false, limits: (connections: 5, idle_seconds: 10),
             log: (level: debug, folder: \"/l\"))"
         );
         let config = load(&text).expect("sound");
         assert_eq!(config.listen.len(), 3, "port 0 is another port each time");
         assert_eq!(
-            (config.durability, config.log.level, config.log.folder),
-            (Durability::Fast, Level::Debug, "/l".into())
+            (config.durability, config.sandbox, config.log.level, config.log.folder),
+            (Durability::Fast, false, Level::Debug, "/l".into())
         );
         let expected = Limits { connections: 5, idle: Duration::from_secs(10), ..Limits::default() };
         assert_eq!(config.limits, expected);

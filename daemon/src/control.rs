@@ -65,14 +65,20 @@ fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
     match Config::load(&old.file) {
         Err(fault) => error!(logs.daemon, "the config is bad; the old one stays"; "why" => fault.to_string()),
         Ok(new) => {
-            if (&new.listen, &new.data, new.durability, &new.log)
-                != (&old.listen, &old.data, old.durability, &old.log)
+            if (&new.listen, &new.data, new.durability, new.sandbox, &new.log)
+                != (&old.listen, &old.data, old.durability, old.sandbox, &old.log)
             {
-                warn!(logs.daemon, "changes of listen, data, durability and log need a restart");
+                warn!(logs.daemon, "changes of listen, data, durability, sandbox and log need a restart");
             }
             match tls::load(&new.certificate, &new.private_key, &new.data, SystemTime::now()) {
                 Err(fault) => {
-                    error!(logs.daemon, "the certificate is bad; the old one stays"; "why" => fault.to_string())
+                    error!(logs.daemon, "the certificate is bad; the old one stays"; "why" => fault.to_string());
+                    if old.sandbox && folders(&new) != folders(old) {
+                        warn!(
+                            logs.daemon,
+                            "it, or its key, is in another folder than at the start, which the sandbox keeps from the daemon: restart it"
+                        );
+                    }
                 }
                 Ok(new) => tls = Some(new.config),
             }
@@ -88,6 +94,10 @@ fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
     };
     info!(logs.daemon, "reloaded"; "limits" => limits.is_some(), "certificate" => tls.is_some(), "users" => users.is_some());
     mailbox.send(Message::Reload { limits, users, tls })
+}
+
+fn folders(config: &Config) -> [Option<&Path>; 2] {
+    [config.certificate.parent(), config.private_key.parent()]
 }
 
 /// Looks at the user file again and again.

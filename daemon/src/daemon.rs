@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::control;
 use crate::logging::Logs;
-use crate::reactor::{Host, Reactor};
+use crate::reactor::{Bound, Host, Reactor};
+use crate::sandbox::{Reach, Wall, confine};
 use crate::tls::{self, ServerTls};
 use ftp_core::Limits;
 use ftp_core::account::user_file::Users;
@@ -90,6 +91,9 @@ fn run(args: Vec<String>, storage: OnDisk<'_>) -> Result<ExitCode, String> {
     let config = Config::load(&file).map_err(|fault| fault.to_string())?;
     if given.opt_present("check") {
         check(&config)?;
+        say(&sandbox(wall(&config, Reach::outer)?));
+        // What a reload reads has to be within reach.
+        check(&config)?;
         say("everything is sound");
         return Ok(ExitCode::SUCCESS);
     }
@@ -134,20 +138,27 @@ fn serve(config: &Config, storage: OnDisk<'_>) -> Result<ExitCode, String> {
             format!("{}: what is there cannot be made durable: {error}", config.users().display())
         })?;
     }
+    let bound = Bound::new(&config.listen).map_err(|error| error.to_string())?;
+    // From here on every thread is behind the one wall, and those that serve behind the other as well.
+    wall(config, Reach::outer)?;
     let (logs, guards) =
         Logs::open(&config.log).map_err(|error| format!("a log cannot be opened: {error}"))?;
-    let host = Server::new(config, users.clone(), storage);
-    let (mut reactor, mailbox) =
-        Reactor::new(&config.listen, tls.config.clone(), config.limits.clone(), host, logs.clone())
-            .map_err(|error| error.to_string())?;
-    control::start(config, users, &mailbox, &logs)
-        .map_err(|error| format!("a thread cannot be started: {error}"))?;
-    for address in reactor.addresses().map_err(|error| error.to_string())? {
+    let no_thread = |error: io::Error| format!("a thread cannot be started: {error}");
+    control::start(config, users.clone(), &bound.mailbox(), &logs).map_err(no_thread)?;
+    let wall = wall(config, Reach::inner)?;
+    for address in bound.addresses().map_err(|error| error.to_string())? {
         say(&format!("listening on {address}"));
     }
+    let host = Server::new(config, users, storage);
+    let mut reactor = Reactor::new(bound, tls.config.clone(), config.limits.clone(), host, logs.clone())
+        .map_err(no_thread)?;
     say(&format!("fingerprint {}", tls.fingerprint));
     if tls.ends_soon(SystemTime::now()) {
         warn!(logs.daemon, "the certificate ends in less than 30 days: make a new one, then SIGHUP");
+    }
+    match wall {
+        Some(Wall::Missing(_)) => warn!(logs.daemon, "{}", sandbox(wall)),
+        _ => info!(logs.daemon, "{}", sandbox(wall)),
     }
     info!(logs.daemon, "ready"; "software" => SOFTWARE);
     control::notify(&[NotifyState::Ready]);
@@ -156,6 +167,16 @@ fn serve(config: &Config, storage: OnDisk<'_>) -> Result<ExitCode, String> {
     info!(logs.daemon, "ended");
     drop((logs, guards));
     ended.map(|()| ExitCode::SUCCESS).map_err(|error| format!("the poll failed: {error}"))
+}
+
+/// Raises a wall, unless the config is against it.
+fn wall(config: &Config, reach: impl Fn(&Config) -> Reach) -> Result<Option<Wall>, String> {
+    let raised = config.sandbox.then(|| confine(&reach(config))).transpose();
+    raised.map_err(|fault| fault.to_string())
+}
+
+fn sandbox(wall: Option<Wall>) -> String {
+    wall.map_or_else(|| "no sandbox, as the config says".to_owned(), |wall| wall.to_string())
 }
 
 /// Has the loop tell systemd that it turns, if systemd wants to know. Returns the longest that one round may wait.

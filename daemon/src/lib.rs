@@ -7,4 +7,5 @@ pub mod control;
 pub mod daemon;
 pub mod logging;
 pub mod reactor;
+pub mod sandbox;
 pub mod tls;

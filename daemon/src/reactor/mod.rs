@@ -11,6 +11,7 @@
 //! queue is not empty the poll does not wait.
 
 mod accept;
+mod bound;
 mod conn;
 mod link;
 mod ready;
@@ -22,6 +23,7 @@ mod workers;
 
 use crate::logging::Logs;
 use accept::Listeners;
+pub use bound::Bound;
 use conn::{BUDGET, Conn, Turn};
 use ftp_core::Limits;
 use ftp_core::account::user_file::Users;
@@ -120,24 +122,21 @@ enum Drain {
 const CLOSING: Duration = Duration::from_secs(3);
 
 impl<H: Host> Reactor<H> {
-    /// Binds the addresses and starts the workers.
+    /// Starts the workers.
     ///
     /// # Errors
-    /// An address cannot be listened on, or the system gives no threads or descriptors.
+    /// The system gives no threads.
     pub fn new(
-        addresses: &[SocketAddr],
+        bound: Bound,
         tls: Arc<ServerConfig>,
         limits: Limits,
         host: H,
         logs: Arc<Logs>,
-    ) -> io::Result<(Self, Mailbox)> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let listeners = Listeners::bind(addresses, poll.registry())?;
+    ) -> io::Result<Self> {
+        let Bound { poll, waker, listeners, messages, cores, .. } = bound;
         let (done, outcomes) = mpsc::channel();
-        let (sender, messages) = mpsc::channel();
-        let workers = Workers::start(&done, &waker)?;
-        let reactor = Self {
+        let workers = Workers::start(cores, &done, &waker)?;
+        Ok(Self {
             poll,
             host,
             tls,
@@ -155,16 +154,7 @@ impl<H: Host> Reactor<H> {
             sweep: None,
             drain: Drain::No,
             alive: Box::new(|_| ()),
-        };
-        Ok((reactor, Mailbox { sender, waker }))
-    }
-
-    /// Where it listens, with real ports.
-    ///
-    /// # Errors
-    /// The system does not say.
-    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.addresses()
+        })
     }
 
     /// Has `alive` called once in each round of the loop.

@@ -103,12 +103,14 @@ impl Daemon {
                 let limits = Limits { drain: Duration::from_secs(120), ..Limits::default() };
                 let host = Sessions::new(how, limits.clone(), users, read);
                 let address = (Ipv4Addr::LOCALHOST, 0).into();
-                let (mut reactor, mailbox) = Reactor::new(&[address], server, limits, host, logs)?;
+                let bound = Bound::new(&[address])?;
+                let (address, mailbox) = (bound.addresses()?[0], bound.mailbox());
+                let mut reactor = Reactor::new(bound, server, limits, host, logs)?;
                 reactor.on_round(move |_| {
                     rounds.fetch_add(1, Ordering::Relaxed);
                     gate.pass();
                 });
-                ready.send((reactor.addresses()?[0], mailbox)).expect("the test waits");
+                ready.send((address, mailbox)).expect("the test waits");
                 reactor.run(Duration::from_secs(3600))
             })
         };

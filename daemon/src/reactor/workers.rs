@@ -5,7 +5,6 @@ use ftp_core::job::{Job, Lane, Outcome};
 use ftp_core::limits::LOGIN_QUEUE;
 use mio::Waker;
 use std::io;
-use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,9 +30,12 @@ enum Work {
 type Shared = Arc<Mutex<Receiver<Work>>>;
 
 impl Workers {
-    /// Starts the threads. Outcomes go to `outcomes`, and then `waker` is told.
-    pub(super) fn start(outcomes: &Sender<(ConnId, Outcome)>, waker: &Arc<Waker>) -> io::Result<Self> {
-        let cores = thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    /// Starts the threads, as is good for so many cores. Outcomes go to `outcomes`, and then `waker` is told.
+    pub(super) fn start(
+        cores: usize,
+        outcomes: &Sender<(ConnId, Outcome)>,
+        waker: &Arc<Waker>,
+    ) -> io::Result<Self> {
         // Half of the cores at most check passwords. Disk threads mostly wait for the disk, so there are more of them than cores.
         let (logins, disks) = ((cores / 2).max(1), (2 * cores).max(4));
         let (login, login_queue) = mpsc::sync_channel(LOGIN_QUEUE);

@@ -21,7 +21,7 @@ impl Accepted {
         let (logs, guards) = Logs::open(&log).expect("logs");
         let poll = Poll::new().expect("a poll");
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).expect("a waker"));
-        let workers = Workers::start(&mpsc::channel().0, &waker).expect("threads");
+        let workers = Workers::start(2, &mpsc::channel().0, &waker).expect("threads");
         let mut host =
             Sessions::new(PLAIN, Limits::default(), folder.path().to_owned(), Arc::new(AtomicU64::new(0)));
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
