@@ -3,6 +3,7 @@
 use crate::connect::{Connection, Server};
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
+use crate::link::Link;
 use crate::trust::{Ask, Fingerprint};
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::{CHUNK, PROTOCOL};
@@ -31,7 +32,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A connection that speaks `ftpd/1`.
 pub struct Client {
-    connection: Connection,
+    link: Box<dyn Link>,
+    fingerprint: Fingerprint,
     interrupt: Interrupt,
     hello: Hello,
     last_id: u64,
@@ -50,12 +52,25 @@ impl Client {
     /// Connects and reads the greeting.
     ///
     /// # Errors
-    /// As [`Connection::open`]; or what answers is no daemon that this client understands.
+    /// As [`Connection::open`] and [`Client::over`].
     pub fn connect(server: &Server, interrupt: &Interrupt, ask: Ask<'_>) -> Result<Self, Failure> {
         let connection = Connection::open(server, interrupt, ask)?;
+        let fingerprint = connection.fingerprint().clone();
+        Self::over(Box::new(connection), fingerprint, interrupt)
+    }
+
+    /// Reads the greeting of the daemon at the other end of a link.
+    ///
+    /// # Errors
+    /// The link is lost, or what answers is no daemon that this client understands.
+    pub fn over(
+        link: Box<dyn Link>,
+        fingerprint: Fingerprint,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
         let hello = Hello { software: String::new(), protocol: 0, chunk: 0, pipeline: 0, idle_seconds: 0 };
-        let mut client =
-            Self { connection, interrupt: interrupt.clone(), hello, last_id: 0, ping: None, broken: false };
+        let interrupt = interrupt.clone();
+        let mut client = Self { link, fingerprint, interrupt, hello, last_id: 0, ping: None, broken: false };
         let Frame::Message(text) = client.wait_frame()? else {
             return Err(Failure::protocol("it does not begin with a greeting"));
         };
@@ -84,7 +99,7 @@ impl Client {
     /// The server's certificate's fingerprint.
     #[must_use]
     pub fn fingerprint(&self) -> &Fingerprint {
-        self.connection.fingerprint()
+        &self.fingerprint
     }
 
     /// What the daemon said first.
@@ -102,8 +117,8 @@ impl Client {
     /// The connection cannot be used any more, or the daemon has said goodbye while nothing was asked.
     pub fn is_gone(&mut self) -> bool {
         // Nothing was asked, so whatever there is ends the connection.
-        self.broken = self.broken || !matches!(self.connection.frame_at_hand(), Ok(None));
-        self.broken || self.connection.is_ended()
+        self.broken = self.broken || !matches!(self.link.frame_at_hand(), Ok(None));
+        self.broken || self.link.is_ended()
     }
 
     /// Becomes a user; answers `busy` are waited out as the daemon says, if that takes a few seconds at most.
@@ -158,9 +173,9 @@ impl Client {
     /// # Errors
     /// The connection is lost.
     pub fn logout(&mut self) -> Result<(), Failure> {
-        let timeout = self.connection.set_timeout(GOODBYE);
+        let timeout = self.link.set_timeout(GOODBYE);
         let result = self.ask::<Done>(Op::Logout).map(|_| ());
-        self.connection.set_timeout(timeout);
+        self.link.set_timeout(timeout);
         result
     }
 
@@ -330,7 +345,7 @@ impl Client {
     fn send_message(&mut self, message: &impl Serialize) -> Result<(), Failure> {
         let mut frame = Vec::with_capacity(1024);
         put_message(&mut frame, message);
-        let sent = self.connection.send(&frame, &mut || {});
+        let sent = self.link.send(&frame, &mut || {});
         // There may be a password in it.
         frame.zeroize();
         self.watch(sent)
@@ -338,7 +353,7 @@ impl Client {
 
     /// Sends a sealed chunk; calls `tick` now and then while it cannot.
     pub(crate) fn send_chunk(&mut self, chunk: &Chunk, tick: &mut dyn FnMut()) -> Result<(), Failure> {
-        let sent = self.connection.send(chunk.frame(), tick);
+        let sent = self.link.send(chunk.frame(), tick);
         self.watch(sent)
     }
 
@@ -352,19 +367,19 @@ impl Client {
 
     /// The next chunk or the answer to `id`; `tick` is called about ten times a second meanwhile.
     pub(crate) fn wait(&mut self, id: u64, tick: &mut dyn FnMut()) -> Result<Incoming, Failure> {
-        self.connection.begin_wait();
+        self.link.begin_wait();
         loop {
             if self.interrupt.is_set() {
                 self.abort(id)?;
                 return Err(Failure::interrupted());
             }
-            let next = self.connection.frame();
+            let next = self.link.frame();
             if let Some(frame) = self.watch(next)?
                 && let Some(incoming) = self.sort(id, frame)?
             {
                 return Ok(incoming);
             }
-            if self.ping.is_none() && self.connection.silence() > SILENCE {
+            if self.ping.is_none() && self.link.silence() > SILENCE {
                 self.ping = Some(self.send(Op::Ping)?);
             }
             tick();
@@ -373,7 +388,7 @@ impl Client {
 
     /// What has come already, without waiting.
     pub(crate) fn at_hand(&mut self, id: u64) -> Result<Option<Body>, Failure> {
-        let frame = self.connection.frame_at_hand();
+        let frame = self.link.frame_at_hand();
         let Some(frame) = self.watch(frame)? else { return Ok(None) };
         match self.sort(id, frame)? {
             None => Ok(None),
@@ -414,7 +429,7 @@ impl Client {
         let id = self.send(Op::Abort { target })?;
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            let frame = self.connection.frame();
+            let frame = self.link.frame();
             match self.watch(frame)? {
                 Some(Frame::Message(text)) => {
                     let reply = self.parse(&text)?;
@@ -432,7 +447,7 @@ impl Client {
     }
 
     pub(crate) fn recycle(&mut self, chunk: Chunk) {
-        self.connection.recycle(chunk.into_buffer());
+        self.link.recycle(chunk.into_buffer());
     }
 
     pub(crate) fn is_interrupted(&self) -> bool {
@@ -453,7 +468,7 @@ impl Client {
             if self.interrupt.is_set() {
                 return Err(Failure::interrupted().fatal());
             }
-            if let Some(frame) = self.connection.frame()? {
+            if let Some(frame) = self.link.frame()? {
                 return Ok(frame);
             }
         }

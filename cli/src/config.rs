@@ -45,11 +45,19 @@ impl Config {
             opened
                 .and_then(|opened| opened.take(FILE).read_to_string(&mut text))
                 .map_err(|error| Failure::usage(format!("{}: {error}", shown(&file))))?;
-            return ron::from_str(&text).map_err(|error| {
-                Failure::usage(format!("{}: {error}", shown(&file))).hint("etc/ftp-cli.ron shows every key")
-            });
+            return Self::parse(&file, &text);
         }
         Ok(Self::default())
+    }
+
+    /// Reads a text that came from `file`.
+    ///
+    /// # Errors
+    /// It says something that is not known.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Failure> {
+        ron::from_str(text).map_err(|error| {
+            Failure::usage(format!("{}: {error}", shown(file))).hint("etc/ftp-cli.ron shows every key")
+        })
     }
 
     /// The folder for `user`'s downloads.

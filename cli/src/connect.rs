@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::link::Link;
 use crate::trust::{self, Ask, Fingerprint, Trust, Verdict};
 use ftp_proto::limits::{ALPN, CHUNK, MESSAGE};
 use ftp_proto::{Deframer, Frame, Printable};
@@ -149,85 +150,6 @@ impl Connection {
         self.pump.facts()
     }
 
-    /// Sends all of `bytes`; what comes in meanwhile waits for [`Connection::frame`]. Calls `tick` each time that the socket was full for a while.
-    ///
-    /// # Errors
-    /// The connection is lost, nothing moves for too long, or for a second and Ctrl-C was pressed.
-    pub fn send(&mut self, bytes: &[u8], tick: &mut dyn FnMut()) -> Result<(), Failure> {
-        let mut rest = bytes;
-        self.begin_wait();
-        while !rest.is_empty() {
-            let taken = self.pump.encrypt(rest).map_err(|fault| self.end(&fault))?;
-            rest = &rest[taken..];
-            // As long as it can be encrypted it is only passed on; it must be waited for when the socket is full.
-            self.turn(if taken > 0 { Duration::ZERO } else { TICK })?;
-            if taken == 0 {
-                tick();
-            }
-            self.check_end()?;
-            self.check_time()?;
-            // Half a message is on its way, so that nothing else can be said: the connection is given up.
-            if self.interrupt.is_set() && self.silence() > STUCK {
-                return Err(Failure::interrupted().fatal());
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits no longer than this for a server from now on; gives what it was before.
-    pub fn set_timeout(&mut self, timeout: Duration) -> Duration {
-        std::mem::replace(&mut self.timeout, timeout)
-    }
-
-    /// The next frame, or none when none came for a tenth of a second.
-    ///
-    /// # Errors
-    /// The connection is lost, or nothing moved for too long.
-    pub fn frame(&mut self) -> Result<Option<Frame>, Failure> {
-        if self.frames.is_empty() {
-            self.turn(TICK)?;
-        }
-        if let Some(frame) = self.frames.pop_front() {
-            return Ok(Some(frame));
-        }
-        self.check_end()?;
-        self.check_time()?;
-        Ok(None)
-    }
-
-    /// A frame that is there already.
-    ///
-    /// # Errors
-    /// The connection is lost.
-    pub fn frame_at_hand(&mut self) -> Result<Option<Frame>, Failure> {
-        if self.frames.is_empty() {
-            self.turn(Duration::ZERO)?;
-        }
-        Ok(self.frames.pop_front())
-    }
-
-    /// The daemon has closed the connection, or it was cut.
-    #[must_use]
-    pub fn is_ended(&self) -> bool {
-        self.ended.is_some()
-    }
-
-    /// How long nothing has moved.
-    #[must_use]
-    pub fn silence(&self) -> Duration {
-        self.moved.elapsed()
-    }
-
-    /// From now on, silence is counted anew.
-    pub fn begin_wait(&mut self) {
-        (self.moved, self.crept) = (Instant::now(), 0);
-    }
-
-    /// Gives back the buffer of a chunk.
-    pub fn recycle(&mut self, buffer: Vec<u8>) {
-        self.deframer.recycle(buffer);
-    }
-
     /// Bytes moved; `whole` if a frame is complete with them.
     fn got_on(&mut self, bytes: usize, whole: bool) {
         self.crept += bytes;
@@ -369,6 +291,68 @@ impl Connection {
         let failure = trust::failure(fault);
         self.ended.get_or_insert_with(|| failure.clone());
         failure
+    }
+}
+
+impl Link for Connection {
+    fn send(&mut self, bytes: &[u8], tick: &mut dyn FnMut()) -> Result<(), Failure> {
+        let mut rest = bytes;
+        self.begin_wait();
+        while !rest.is_empty() {
+            let taken = self.pump.encrypt(rest).map_err(|fault| self.end(&fault))?;
+            rest = &rest[taken..];
+            // As long as it can be encrypted it is only passed on; it must be waited for when the socket is full.
+            self.turn(if taken > 0 { Duration::ZERO } else { TICK })?;
+            if taken == 0 {
+                tick();
+            }
+            self.check_end()?;
+            self.check_time()?;
+            // Half a message is on its way, so that nothing else can be said: the connection is given up.
+            if self.interrupt.is_set() && self.silence() > STUCK {
+                return Err(Failure::interrupted().fatal());
+            }
+        }
+        Ok(())
+    }
+
+    fn set_timeout(&mut self, timeout: Duration) -> Duration {
+        std::mem::replace(&mut self.timeout, timeout)
+    }
+
+    fn frame(&mut self) -> Result<Option<Frame>, Failure> {
+        if self.frames.is_empty() {
+            self.turn(TICK)?;
+        }
+        if let Some(frame) = self.frames.pop_front() {
+            return Ok(Some(frame));
+        }
+        self.check_end()?;
+        self.check_time()?;
+        Ok(None)
+    }
+
+    fn frame_at_hand(&mut self) -> Result<Option<Frame>, Failure> {
+        if self.frames.is_empty() {
+            self.turn(Duration::ZERO)?;
+        }
+        Ok(self.frames.pop_front())
+    }
+
+    fn is_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    fn silence(&self) -> Duration {
+        self.moved.elapsed()
+    }
+
+    fn begin_wait(&mut self) {
+        (self.moved, self.crept) = (Instant::now(), 0);
+    }
+
+    fn recycle(&mut self, buffer: Vec<u8>) {
+        self.deframer.recycle(buffer);
     }
 }
 

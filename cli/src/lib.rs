@@ -1,7 +1,7 @@
 //! The client: an interactive session and a tool for scripts, over one blocking TLS connection.
 //!
 //! ```text
-//! args ─▶ shell ─▶ command ─▶ session ─▶ transfer ─▶ client ─▶ connect/trust ─▶ socket
+//! args ─▶ shell ─▶ command ─▶ session ─▶ transfer ─▶ client ─▶ link: connect/trust ─▶ socket
 //!                     └─ progress (pbr only there) implements watch::Watch
 //! ```
 
@@ -13,6 +13,7 @@ pub mod connect;
 pub mod console;
 pub mod failure;
 pub mod interrupt;
+pub mod link;
 pub mod progress;
 pub mod session;
 pub mod shell;

@@ -68,8 +68,15 @@ impl Config {
     /// # Errors
     /// What is wrong, in which line, and what to do, as a sentence.
     pub fn load(file: &Path) -> Result<Self, ConfigFault> {
-        let text = read(file)?;
-        let raw: Raw = ron_text::parse(file, &text).map_err(ConfigFault)?;
+        Self::parse(file, &read(file)?)
+    }
+
+    /// Reads and checks a text that came from `file`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigFault> {
+        let raw: Raw = ron_text::parse(file, text).map_err(ConfigFault)?;
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
         let data = folder.join(raw.data.0);
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use ftp_cli::connect::{Connection, Server};
 use ftp_cli::interrupt::Interrupt;
+use ftp_cli::link::Link as _;
 use ftp_cli::trust::Trust;
 use ftp_proto::Frame;
 use serde_json::{Value, json};

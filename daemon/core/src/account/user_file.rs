@@ -65,7 +65,15 @@ impl Users {
         if text.len() as u64 > FILE_BYTES {
             return Err(fault(format!("it is larger than {FILE_BYTES} bytes; that is no user file")));
         }
-        record::parse(file, &text)
+        Self::parse(file, &text)
+    }
+
+    /// Reads and checks a text that came from `file`, which is only named in what is told.
+    ///
+    /// # Errors
+    /// As [`Users::load`].
+    pub fn parse(file: &Path, text: &str) -> Result<Self, UserFileFault> {
+        record::parse(file, text)
     }
 }
 

@@ -26,13 +26,17 @@ impl Users {
         let mut users = before.clone();
         let told = change(&mut users)?;
         if users != before {
-            let text = users.to_checked_text(file)?;
+            let text = users.to_text(file)?;
             place.replace(text.as_bytes()).map_err(fault)?;
         }
         Ok(told)
     }
 
-    fn to_checked_text(&self, file: &Path) -> Result<String, UserFileFault> {
+    /// Spells the accounts for `file`, as [`Users::parse`] reads them.
+    ///
+    /// # Errors
+    /// They are more than a daemon takes.
+    pub fn to_text(&self, file: &Path) -> Result<String, UserFileFault> {
         let text = record::to_text(self)
             .map_err(|error| UserFileFault::new(file, &format!("it cannot be written: {error}")))?;
         if self.users.len() > USERS || text.len() as u64 > FILE_BYTES {
