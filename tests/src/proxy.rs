@@ -2,8 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The wire.
@@ -19,6 +19,13 @@ struct Shared {
     down: AtomicU64,
     cut_at: AtomicU64,
     hold_at: AtomicU64,
+    /// Where what the daemon says is cut, to the byte.
+    down_cut_at: AtomicU64,
+    /// Such a cut is a reset.
+    resets: AtomicBool,
+    /// What the daemon says is lost.
+    mute: AtomicBool,
+    open: Mutex<Vec<TcpStream>>,
     /// Connections of an earlier generation pass nothing on.
     generation: AtomicU64,
 }
@@ -44,6 +51,10 @@ impl Proxy {
             down: AtomicU64::new(0),
             cut_at: AtomicU64::new(u64::MAX),
             hold_at: AtomicU64::new(u64::MAX),
+            down_cut_at: AtomicU64::new(u64::MAX),
+            resets: AtomicBool::new(false),
+            mute: AtomicBool::new(false),
+            open: Mutex::default(),
             generation: AtomicU64::new(0),
         });
         let accepted = Arc::clone(&shared);
@@ -51,8 +62,11 @@ impl Proxy {
             for client in listener.incoming().map_while(Result::ok) {
                 let to = accepted.to.load(Ordering::SeqCst);
                 let Ok(daemon) = TcpStream::connect(("127.0.0.1", to)) else { continue };
-                pass(&client, &daemon, &accepted, |shared| &shared.up);
-                pass(&daemon, &client, &accepted, |shared| &shared.down);
+                pass(&client, &daemon, &accepted, Way::Up);
+                pass(&daemon, &client, &accepted, Way::Down);
+                let mut open = accepted.open.lock().expect("whole");
+                open.retain(|socket| socket.peer_addr().is_ok());
+                open.extend([client, daemon]);
             }
         });
         Self { port, shared }
@@ -71,9 +85,33 @@ impl Proxy {
         self.shared.down.store(0, Ordering::SeqCst);
     }
 
+    /// Counts from 0 again; both ends are cut, in an orderly way or with a reset, when exactly so many bytes came from the daemon.
+    pub fn cut_answer_at(&self, at: u64, reset: bool) {
+        self.shared.resets.store(reset, Ordering::SeqCst);
+        self.shared.down_cut_at.store(at, Ordering::SeqCst);
+        self.restart(u64::MAX, u64::MAX);
+    }
+
+    /// From now on, what the daemon says gets lost; or no longer.
+    pub fn mute(&self, mute: bool) {
+        self.shared.mute.store(mute, Ordering::SeqCst);
+    }
+
+    /// Bytes that came from the daemon.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.shared.down.load(Ordering::SeqCst)
+    }
+
     /// Cuts all connections of now, with all that is still in them.
+    ///
+    /// # Panics
+    /// Never, unless another thread has.
     pub fn cut(&self) {
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
+        for socket in self.shared.open.lock().expect("whole").drain(..) {
+            let _gone = socket.shutdown(Shutdown::Both);
+        }
     }
 
     /// Bytes in both directions.
@@ -83,7 +121,13 @@ impl Proxy {
     }
 }
 
-fn pass(from: &TcpStream, to: &TcpStream, shared: &Arc<Shared>, count: fn(&Shared) -> &AtomicU64) {
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Up,
+    Down,
+}
+
+fn pass(from: &TcpStream, to: &TcpStream, shared: &Arc<Shared>, way: Way) {
     let (mut from, mut to) = (from.try_clone().expect("open"), to.try_clone().expect("open"));
     from.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
     let shared = Arc::clone(shared);
@@ -95,7 +139,21 @@ fn pass(from: &TcpStream, to: &TcpStream, shared: &Arc<Shared>, count: fn(&Share
             if is_cut() {
                 break;
             }
-            count(&shared).fetch_add(n as u64, Ordering::SeqCst);
+            let count = if way == Way::Up { &shared.up } else { &shared.down };
+            let before = count.fetch_add(n as u64, Ordering::SeqCst);
+            if way == Way::Down {
+                if shared.mute.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let left = shared.down_cut_at.load(Ordering::SeqCst).saturating_sub(before);
+                if let Some(head) = usize::try_from(left).ok().and_then(|left| buffer[..n].get(..left)) {
+                    let _gone = to.write_all(head);
+                    if shared.resets.load(Ordering::SeqCst) {
+                        let _gone = rustix::net::connect_unspec(&to);
+                    }
+                    break;
+                }
+            }
             while shared.total() > shared.hold_at.load(Ordering::SeqCst) && !is_cut() {
                 std::thread::sleep(Duration::from_millis(1));
             }
