@@ -99,7 +99,15 @@ impl Ground {
     /// # Errors
     /// It is refused, or the daemon is gone.
     pub fn try_login(&self, daemon: &Daemon, user: &str) -> Result<Wire, String> {
-        let mut wire = self.connect(daemon)?;
+        self.try_login_at(daemon.port, user)
+    }
+
+    /// The same at a port that leads to the daemon.
+    ///
+    /// # Errors
+    /// It is refused, or nobody is there.
+    pub fn try_login_at(&self, port: u16, user: &str) -> Result<Wire, String> {
+        let mut wire = Wire::open(port, &self.ca)?;
         let answer = wire.login(user, PASSWORD)?;
         if answer.get("ok").is_some() { Ok(wire) } else { Err(answer.to_string()) }
     }

@@ -236,13 +236,16 @@ impl Run {
     /// Goes on to the end, and counts what is answered `ok`.
     ///
     /// # Errors
-    /// The connection is gone; what is not counted may be done or not.
+    /// The connection is gone, or the daemon ends; what is not counted may be done or not.
     ///
     /// # Panics
     /// A step is refused.
     pub fn go(&self, wire: &mut Wire) -> Result<(), String> {
         for step in &self.steps[self.acked()..] {
             let answer = step.ask(wire)?;
+            if answer.code() == "shutting_down" {
+                return Err(answer.answer.to_string());
+            }
             assert!(answer.is_ok(), "{step:?}: {answer:?}");
             self.acked.fetch_add(1, Ordering::SeqCst);
         }
