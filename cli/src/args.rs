@@ -129,6 +129,12 @@ pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
         let address = if address.contains(':') { address } else { format!("{address}:{DEFAULT_PORT}") };
         return Ok(Plan::Forget { address, known_hosts });
     }
+    if let Some((host, port)) = matches.opt_str("server").as_deref().and_then(|server| server.split_once(':'))
+        && port.parse::<u16>().is_ok()
+    {
+        let what = format!("-s takes a host alone: -s {} -P {port}", Printable(host));
+        return Err(Failure::usage(what));
+    }
     let server = Server {
         host: matches.opt_str("server").unwrap_or_else(|| "127.0.0.1".into()),
         port: number(&matches, "port")?.unwrap_or(DEFAULT_PORT),
@@ -286,6 +292,7 @@ mod tests {
             "-u a -b - --password-file -",
             "--progress sometimes",
             "host",
+            "-s host:9999",
             "--retries -1",
             "--nonsense",
             "--password-file /nowhere/at/all",

@@ -1,7 +1,7 @@
 //! The client's config: where downloads go and uploads come from.
 
 use crate::failure::{Failure, shown};
-use ftp_proto::UserName;
+use ftp_proto::{Printable, UserName};
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// The largest config that is read, in bytes.
 const FILE: u64 = 64 * 1024;
+
+/// What becomes the user's name.
+const USER: &str = "{user}";
 
 /// What the config says. Paths are relative to the folder in which the client is started.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,9 +58,16 @@ impl Config {
     /// # Errors
     /// It says something that is not known.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Failure> {
-        ron::from_str(text).map_err(|error| {
+        let config: Self = ron::from_str(text).map_err(|error| {
             Failure::usage(format!("{}: {error}", shown(file))).hint("etc/ftp-cli.ron shows every key")
-        })
+        })?;
+        for template in [&config.download, &config.upload] {
+            if template.replace(USER, "").contains(['{', '}']) {
+                let what = format!("{}: '{}' has braces other than {USER}", shown(file), Printable(template));
+                return Err(Failure::usage(what).hint("only the user's name can be filled in"));
+            }
+        }
+        Ok(config)
     }
 
     /// The folder for `user`'s downloads.
@@ -78,7 +88,7 @@ impl Config {
 }
 
 fn folder(template: &str, user: &UserName) -> Result<PathBuf, Failure> {
-    let folder = PathBuf::from(template.replace("{user}", user.as_str()));
+    let folder = PathBuf::from(template.replace(USER, user.as_str()));
     fs::create_dir_all(&folder).map_err(|error| Failure::local(&folder, "make the folder", &error))?;
     Ok(folder)
 }
@@ -110,6 +120,8 @@ mod tests {
         let refused = Config::load(Some(&file)).expect_err("a slip").to_string();
         assert!(refused.contains("1:") && refused.contains("downlod"), "{refused}");
         assert!(Config::load(Some(&place.path().join("none"))).is_err());
+        let refused = Config::parse(&file, "(upload: \"up/{usr}\")").expect_err("a slip").to_string();
+        assert!(refused.contains("up/{usr}") && refused.contains("{user}"), "{refused}");
     }
 
     #[test]

@@ -274,10 +274,13 @@ fn entries_per_user<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error>
 fn within<'de, D, T>(from: D, key: &str, range: RangeInclusive<T>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de> + PartialOrd + std::fmt::Display,
+    T: TryFrom<i64> + PartialOrd + std::fmt::Display,
 {
-    let value = T::deserialize(from)?;
-    if range.contains(&value) {
+    // With a sign, so that one too small is told as one too large is.
+    let value = i64::deserialize(from)?;
+    if let Ok(value) = T::try_from(value)
+        && range.contains(&value)
+    {
         return Ok(value);
     }
     Err(D::Error::custom(format_args!(
@@ -396,6 +399,7 @@ mod tests {
             ("limits: (connections_per_address: 100001)", "`connections_per_address` is 100001"),
             ("limits: (idle_seconds: 9)", "`idle_seconds` is 9, and has to be 10 to 86400"),
             ("limits: (drain_seconds: 3601)", "`drain_seconds` is 3601"),
+            ("limits: (drain_seconds: -3)", "`drain_seconds` is -3, and has to be 0 to 3600"),
             ("limits: (entries_per_user: 0)", "`entries_per_user` is 0"),
             ("limits: (connections: -1)", ""),
             ("limits: (connections: 1e3)", ""),
