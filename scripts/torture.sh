@@ -19,7 +19,8 @@ while [ $# -gt 0 ]; do
 done
 [[ $minutes =~ ^[1-9][0-9]{0,4}$ ]] || { echo "torture.sh: --minutes takes a whole number from 1" >&2; exit 2; }
 
-# What is tried | what holds the number of trials | trials in a minute on two cores | the test, which prints "trials: N"
+# What is tried | what holds the number of trials | trials in a minute on two cores | the test, which prints "trials: N".
+# Without a rate the environment is as it stands here, however long there is.
 rows="
 all promises at once, in any order of events (simulated)|SIMULATION_SEEDS|72000|-p ftp-core --test simulation
 what was answered survives kill -9|FTPD_KILL_POINTS|540|-p ftp-tests --test kill9
@@ -31,7 +32,12 @@ who is removed is out within a second|REMOVALS|120|-p ftp-tests --test accounts 
 a killed administrator leaves a whole file|ADMIN_KILLS|360|-p ftp-tests --test accounts killed
 no name forges a line of the log|FORGED_NAMES|30000|-p ftp-tests --test log_forging
 no password is anywhere but in its hash|CANARIES|480|-p ftp-tests --test secrets nowhere
-a download is one version of a file|VERSION_READS|600|-p ftp-tests --test versions a_download
+a failing disk loses nothing and tells no lies|FAULT_POINTS|600|-p ftp-tests --test faults
+a lost answer does no harm|LOST_ANSWERS|120|-p ftp-tests --test endings lost
+SIGTERM amid work loses nothing|TERMINATIONS|20|-p ftp-tests --test endings amid
+a cut download is never called whole|DOWNLOAD_CUTS|900|-p ftp-tests --test truncation
+crowds that mean no good hold nobody up|FTPD_HALF_OPEN=2000 FTPD_SLOW=1000 FTPD_BAD_INPUTS=10000 FTPD_DEAF=100||-p ftp-tests --test overload
+a download is one version of a file|VERSIONS|1200|-p ftp-tests --test endings a_file
 an upload is one version of a file|CHANGED_SOURCES|1500|-p ftp-tests --test versions an_upload
 what a network loses is not missing at the end|LOSSY_TRANSFERS|15|-p ftp-tests --test loss
 uploads to one name leave one of them whole|SAME_NAMES|1200|-p ftp-tests --test versions uploads
@@ -60,11 +66,12 @@ broken=0
 printf '%-58s %10s %9s  %s\n' promise trials failures "at most, with 95 % confidence"
 for row in "${chosen[@]}"; do
     IFS='|' read -r promise variable rate test <<<"$row"
-    count=$((minutes * rate / ${#chosen[@]} + 1))
-    log=$logs/$variable.log
+    log=$logs/${variable%%=*}.log
+    [ -z "$rate" ] || variable+==$((minutes * rate / ${#chosen[@]} + 1))
+    read -ra environment <<<"$variable"
     read -ra test <<<"$test"
     verdict=held
-    env "$variable=$count" cargo test --quiet --locked "${test[@]}" -- --nocapture >"$log" 2>&1 || verdict=broken
+    env "${environment[@]}" cargo test --quiet --locked "${test[@]}" -- --nocapture >"$log" 2>&1 || verdict=broken
     skipped=$(sed -n 's/^SKIPPED: //p' "$log" | head -1)
     trials=$(awk '$1 == "trials:" { sum += $2 } END { printf "%.0f", sum }' "$log")
     if [ $verdict = held ] && [ -n "$skipped" ]; then

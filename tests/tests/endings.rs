@@ -127,7 +127,7 @@ fn a_lost_answer_does_no_harm_when_it_is_asked_for_again() {
         check(&ground, &daemon, user, &[(&run, changes.len())], Crash::Process)
             .unwrap_or_else(|wrong| panic!("{user}: {wrong}"));
     }
-    println!("{} answers were lost", users.len() * changes.len());
+    println!("trials: {}", users.len() * changes.len());
 }
 
 /// Sessions that work when the daemon is told to end are done with what they are at; it ends well, and what was answered is there.
@@ -168,6 +168,7 @@ fn the_end_of_the_daemon_amid_work_loses_nothing() {
         }
         at_work += sessions.iter().filter(|(_, _, run)| run.acked() < STEPS).count();
     }
+    println!("trials: {rounds}");
     println!("ended {rounds} times with {at_work} sessions at work; the longest took {longest:.1?}");
     assert!(at_work as u64 >= rounds, "{at_work} were at work");
 }
@@ -212,6 +213,7 @@ fn a_file_that_many_replace_is_always_one_of_them() {
         }
         over.raise();
     });
+    println!("trials: {reads}");
     println!("{reads} reads of {} versions, {puts:?} puts, {conflicts:?} conflicts", seen.len());
     let folder = ground.folder_of("alice");
     account_is_exact(&mut reader, &folder).unwrap_or_else(|wrong| panic!("{wrong}"));

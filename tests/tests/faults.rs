@@ -179,6 +179,7 @@ fn no_failure_of_the_disk_loses_a_file_or_the_count_or_holds_up_others() {
         }
     });
     let wrong = wrong.into_inner().expect("whole");
+    println!("trials: {}", points.len());
     println!(
         "{} of {all} points, {} requests failed, {} points went wrong, in {:.1?}",
         points.len(),

@@ -254,6 +254,7 @@ fn half_open_connections_cost_little_and_go_in_time() {
         100.0 * share
     );
     scene.report(&what, &during, 0.1);
+    println!("trials: {count}");
     assert!(share < 0.05, "{what}");
     if scene.long {
         // It is the daemon that ends them.
@@ -314,6 +315,7 @@ fn a_byte_a_second_costs_little_and_keeps_nobody_in() {
     });
     let what = format!("{count}, opened in {opened:.1?}: {memory} KiB, {:.1} % of a core", 100.0 * share);
     scene.report(&what, &during, 0.1);
+    println!("trials: {count}");
     assert!(share < 0.2, "{what}");
     drop(crowd);
     scene.recovered();
@@ -386,6 +388,7 @@ fn nonsense_is_ended_and_leaves_nothing() {
     let (ended, refused) = (ended.into_inner(), refused.into_inner());
     let what = format!("{ended} ended, {refused} not let in, in {took:.1?}: {memory} KiB");
     scene.report(&what, &during.expect("seen"), 0.05);
+    println!("trials: {count}");
     assert!(ended > count / 2, "{what}");
     scene.recovered();
 }
@@ -411,6 +414,7 @@ fn who_never_reads_holds_little_and_nobody_up() {
     let during = scene.look();
     let what = format!("{} stay: {memory} KiB, {:.1} % of a core", crowd.len(), 100.0 * share);
     scene.report(&what, &during, 0.1);
+    println!("trials: {count}");
     assert!(crowd.len() as u64 == count && share < 0.05, "{what}");
     drop(crowd);
     scene.recovered();

@@ -1,56 +1,15 @@
-//! A file is always one version, whoever writes to it meanwhile: a download of one that is replaced, an upload of one that changes, uploads to one name.
+//! A file is always one version, whoever writes to it meanwhile: an upload of one that changes, uploads to one name.
 
 use ftp_tests::sample;
 use ftp_tests::site::{Flag, Site};
 use ftp_tests::wire::Wire;
-use std::collections::HashSet;
 use std::fs;
 use std::io::{Seek as _, Write as _};
 
 const SIZE: usize = 3_000_000;
-const VERSIONS: u64 = 4;
 
 fn version(number: u64) -> Vec<u8> {
     sample::bytes(number, SIZE)
-}
-
-#[test]
-fn a_download_is_one_version_of_a_file_that_is_replaced_meanwhile() {
-    let count = sample::count("VERSION_READS", 60);
-    let site = Site::new();
-    site.user("alice", "none");
-    let daemon = site.start();
-    let ca = site.path("certs/ca.pem");
-    let versions: Vec<_> = (0..VERSIONS).map(version).collect();
-    let hashes: HashSet<_> = versions.iter().map(|bytes| blake3::hash(bytes)).collect();
-    let mut writer = Wire::open(daemon.port, &ca).expect("open");
-    writer.login("alice", "password of alice").expect("an answer");
-    writer.put("/f", &versions[0]).expect("an answer");
-
-    let (over, mut replaced) = (Flag::default(), 0_u64);
-    let gets: Vec<_> = (0..count).map(|n| format!("get -o g{n} f")).collect();
-    let read = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let ran = site.script(daemon.port, "alice", &gets.join("; "));
-            over.raise();
-            ran
-        });
-        while !over.is_raised() {
-            let next = usize::try_from(replaced % VERSIONS).expect("few");
-            let put = writer.put("/f", &versions[next]).expect("an answer");
-            assert!(put.answer.get("ok").is_some(), "{:?}", put.answer);
-            replaced += 1;
-        }
-        reader.join().expect("it ran")
-    });
-    let _whole = read.expect(0);
-    let mut seen = HashSet::new();
-    for n in 0..count {
-        seen.insert(sample::hash(&site.work().join(format!("g{n}"))));
-    }
-    assert!(seen.is_subset(&hashes), "a mixture arrived");
-    assert!(seen.len() > 1 && replaced > count / 2, "{} versions were seen of {replaced}", seen.len());
-    println!("trials: {count}");
 }
 
 /// Whether a file of that content was there at some moment, when each version is written over the one before it, from the front.
