@@ -19,7 +19,7 @@ fail() {
 # The packages of the commands that the build and the tests run.
 install_packages() {
     local missing=() pair
-    for pair in cc:gcc openssl:openssl gnutls-cli:gnutls-bin python3:python3 tmux:tmux systemd-analyze:systemd \
+    for pair in cc:gcc g++:g++ openssl:openssl gnutls-cli:gnutls-bin python3:python3 tmux:tmux systemd-analyze:systemd \
         mkfs.ext4:e2fsprogs mount:mount ip:iproute2 nft:nftables; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
@@ -98,15 +98,31 @@ check_dependencies() {
 TEXT
 }
 
+# What was found and kept, and a short run of each target.
+fuzz() {
+    local status=0
+    scripts/fuzz.sh || status=$?
+    [ $status -ne 3 ] || cat >&2 <<'TEXT'
+*******************************************************************************
+*  SKIPPED: fuzzing. The targets of tests/fuzz cannot be built here; the      *
+*  reason is above.                                                           *
+*******************************************************************************
+TEXT
+    [ $status -eq 0 ] || [ $status -eq 3 ]
+}
+
 install_packages
 install_components
 
 step formatting
 cargo fmt --all --check
+cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 step lints
 cargo clippy --workspace --all-targets --locked -- -D warnings
 step tests
 cargo test --workspace --locked
+step fuzzing
+fuzz
 step documentation
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 install_deny
