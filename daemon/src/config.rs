@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -171,6 +171,8 @@ struct RawLimits {
     drain_seconds: u64,
     #[serde(deserialize_with = "entries_per_user")]
     entries_per_user: u64,
+    #[serde(deserialize_with = "penalty_exempt")]
+    penalty_exempt: Vec<IpAddr>,
 }
 
 impl Default for RawLimits {
@@ -182,6 +184,7 @@ impl Default for RawLimits {
             idle_seconds: limits.idle.as_secs(),
             drain_seconds: limits.drain.as_secs(),
             entries_per_user: limits.entries,
+            penalty_exempt: limits.penalty_exempt,
         }
     }
 }
@@ -194,6 +197,7 @@ impl From<RawLimits> for Limits {
             idle: Duration::from_secs(raw.idle_seconds),
             drain: Duration::from_secs(raw.drain_seconds),
             entries: raw.entries_per_user,
+            penalty_exempt: raw.penalty_exempt,
         }
     }
 }
@@ -271,6 +275,19 @@ fn entries_per_user<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error>
     within(from, "entries_per_user", 1..=1_000_000_000)
 }
 
+fn penalty_exempt<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpAddr>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let parse = |text: &String| {
+        let address = text.parse::<IpAddr>().map(|address| address.to_canonical());
+        address.map_err(|_| {
+            D::Error::custom(format_args!(
+                "`penalty_exempt` has `{text}`: write an IP address, as in \"192.0.2.7\""
+            ))
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
 fn within<'de, D, T>(from: D, key: &str, range: RangeInclusive<T>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -344,6 +361,7 @@ mod tests {
             "idle_seconds:",
             "drain_seconds:",
             "entries_per_user:",
+            "penalty_exempt:",
             "level:",
             "folder:",
         ] {
@@ -368,7 +386,7 @@ mod tests {
     #[test]
     fn each_value_can_be_set() {
         let text = format!(
-            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, sandbox: false, limits: (connections: 5, idle_seconds: 10),
+            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, sandbox: false, limits: (connections: 5, idle_seconds: 10, penalty_exempt: [\"::ffff:10.0.0.1\"]),
             log: (level: debug, folder: \"/l\"))"
         );
         let config = load(&text).expect("sound");
@@ -377,7 +395,12 @@ mod tests {
             (config.durability, config.sandbox, config.log.level, config.log.folder),
             (Durability::Fast, false, Level::Debug, "/l".into())
         );
-        let expected = Limits { connections: 5, idle: Duration::from_secs(10), ..Limits::default() };
+        let expected = Limits {
+            connections: 5,
+            idle: Duration::from_secs(10),
+            penalty_exempt: vec![IpAddr::from([10, 0, 0, 1])],
+            ..Limits::default()
+        };
         assert_eq!(config.limits, expected);
     }
 
@@ -401,6 +424,11 @@ mod tests {
             ("limits: (drain_seconds: 3601)", "`drain_seconds` is 3601"),
             ("limits: (drain_seconds: -3)", "`drain_seconds` is -3, and has to be 0 to 3600"),
             ("limits: (entries_per_user: 0)", "`entries_per_user` is 0"),
+            (
+                "limits: (penalty_exempt: [\"localhost\"])",
+                "`penalty_exempt` has `localhost`: write an IP address",
+            ),
+            ("limits: (penalty_exempt: [\"10.0.0.0/8\"])", "write an IP address"),
             ("limits: (connections: -1)", ""),
             ("limits: (connections: 1e3)", ""),
             ("listen: []", "name at least one address"),

@@ -99,6 +99,9 @@ impl Logs {
                     "path" => Printable(&path).to_string(),
                     "to" => to.map(|to| Printable(&to).to_string()));
             }
+            Audit::Charged { peer, offence } => {
+                debug!(self.daemon, "penalty"; "offence" => format!("{offence:?}"), "peer" => peer.to_string());
+            }
             Audit::State { peer, from, to } => {
                 debug!(self.daemon, "session"; "from" => *from, "to" => *to, "peer" => peer.to_string());
             }

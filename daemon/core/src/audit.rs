@@ -1,5 +1,6 @@
 //! What goes to `login.log` and `operate.log`, as values. How a line looks is the daemon's business.
 
+use crate::account::penalties::Offence;
 use ftp_proto::{Code, Root, UserName, VirtualPath};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,6 +37,13 @@ pub enum Audit {
         root: Option<Root>,
         /// How it ended.
         result: Result<(), Code>,
+    },
+    /// A source has to pay for how a login or a connection ended: for the debug log.
+    Charged {
+        /// Who.
+        peer: SocketAddr,
+        /// For what.
+        offence: Offence,
     },
     /// A session went from one state to another: for the debug log.
     State {

@@ -1,5 +1,6 @@
 //! The bounds of the daemon, in one place. A config may lower or raise them within reason; the protocol's own are in `ftp_proto::limits`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// From the connection to the end of the TLS handshake.
@@ -52,6 +53,8 @@ pub struct Limits {
     pub drain: Duration,
     /// Files, directories and unfinished uploads of one user.
     pub entries: u64,
+    /// Addresses that owe nothing, whatever comes from them: many people may be behind one.
+    pub penalty_exempt: Vec<IpAddr>,
 }
 
 impl Default for Limits {
@@ -62,6 +65,7 @@ impl Default for Limits {
             idle: Duration::from_secs(300),
             drain: Duration::from_secs(30),
             entries: 1_000_000,
+            penalty_exempt: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What sessions share on the reactor's thread: accounts, ledgers, tokens, penalties, and the bounds that a reload may change.
 
 use crate::account::password::PasswordHash;
-use crate::account::penalties::Penalties;
+use crate::account::penalties::{Offence, Penalties};
 use crate::account::user_file::{User, Users};
 use crate::limits::LOGINS_PER_SOURCE;
 use crate::quota::Ledger;
@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a decoy costs while there is no account to take the cost from.
 const DECOY: &str =
@@ -135,9 +135,20 @@ impl Shared {
         )
     }
 
-    /// What is known of failed logins.
-    pub fn penalties(&self) -> RefMut<'_, Penalties> {
-        self.penalties.borrow_mut()
+    /// How long a source still has to wait before it may log in, if it has to.
+    pub fn owed(&self, now: Instant, source: IpAddr) -> Option<Duration> {
+        self.penalties.borrow().owed(now, source).filter(|_| !self.is_exempt(source))
+    }
+
+    /// Charges a source, if it is not one of those that never pay.
+    pub fn charge(&self, now: Instant, source: IpAddr, offence: Offence) {
+        if !self.is_exempt(source) {
+            self.penalties.borrow_mut().charge(now, source, offence);
+        }
+    }
+
+    fn is_exempt(&self, source: IpAddr) -> bool {
+        self.limits.borrow().penalty_exempt.contains(&source.to_canonical())
     }
 
     /// The tokens.

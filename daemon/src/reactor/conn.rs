@@ -137,9 +137,10 @@ impl Conn {
                 taken += n;
                 n
             };
-            if let Err(why) = link.advance(now, &mut take) {
-                logs.lost(self.peer, &why);
-                self.machine.on_event(now, Event::Lost(CH));
+            if let Err(fault) = link.advance(now, &mut take) {
+                logs.lost(self.peer, &fault.to_string());
+                let event = if fault.is_of_peer() { Event::Broken(CH) } else { Event::Lost(CH) };
+                self.machine.on_event(now, event);
             }
             moved += taken;
         }

@@ -129,14 +129,15 @@ impl Link {
         &mut self,
         now: Instant,
         take: &mut dyn FnMut(&[u8]) -> usize,
-    ) -> Result<(), String> {
+    ) -> Result<(), TlsFault> {
         if self.end != End::Open {
             return Ok(());
         }
-        self.pump.advance(take).map_err(|fault| {
+        let advanced = self.pump.advance(take);
+        if advanced.is_err() {
             self.end = End::Closing(now + LINGER);
-            fault.to_string()
-        })
+        }
+        advanced
     }
 
     /// Encrypts from the front of `plain`; says how much.

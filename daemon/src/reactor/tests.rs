@@ -1,6 +1,7 @@
 //! The reactor in a thread, on loopback, with clients' ends over ordinary sockets.
 
 mod deadlines;
+mod penalties;
 
 use super::*;
 use crate::config::{Level, LogConfig};

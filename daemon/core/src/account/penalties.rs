@@ -1,12 +1,33 @@
-//! Sources that fail to log in are slowed down, as sshd's `PerSourcePenalties` do.
+//! Sources that fail to log in, or whose connections lead nowhere, are slowed down, as sshd's `PerSourcePenalties` do.
 
 use crate::limits::SOURCES;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// What one failure costs, as sshd's `authfail:5s`.
-const FAILURE: Duration = Duration::from_secs(5);
+/// What a source is charged for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offence {
+    /// A name and a password that do not go together: 5 s, as sshd's `authfail`.
+    WrongLogin,
+    /// A connection that is closed, and nobody tried to log in: 1 s, as `noauth`. So what looks every second whether somebody listens owes nothing for long.
+    NoLogin,
+    /// The time for the handshake or for a login has passed: 10 s, as `grace-exceeded`.
+    TooSlow,
+    /// It is not TLS, or not our protocol, before anybody is logged in: 10 s. Sshd has nothing like it.
+    Nonsense,
+}
+
+impl Offence {
+    fn cost(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::WrongLogin => 5,
+            Self::NoLogin => 1,
+            Self::TooSlow | Self::Nonsense => 10,
+        })
+    }
+}
+
 /// Less than this is owed but not enforced, as sshd's `min:15s`.
 const ENFORCED_FROM: Duration = Duration::from_secs(15);
 /// No source owes more, as sshd's `max:10m`.
@@ -14,8 +35,8 @@ const MOST: Duration = Duration::from_secs(600);
 
 /// What each source owes. Pure: it is given the time.
 ///
-/// A failure adds 5 s to what its source owes; time pays it off. From 15 s on the source has to wait until all of it is paid. So the fourth
-/// failure within five seconds is the first that slows a source down, and the fifth does so within ten. A source is an IPv4 address or an
+/// An offence adds its cost to what its source owes; time pays it off. From 15 s on the source has to wait until all of it is paid. So the fourth
+/// wrong login within five seconds is the first that slows a source down, and the fifth does so within ten. A source is an IPv4 address or an
 /// IPv6 /64. At most [`SOURCES`] are remembered; beyond that the one that owes least is forgotten.
 #[derive(Debug, Default)]
 pub struct Penalties {
@@ -60,8 +81,8 @@ impl Penalties {
         Some(debt.end.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
-    /// A login of this source failed.
-    pub fn failed(&mut self, now: Instant, source: IpAddr) {
+    /// This source did something that costs.
+    pub fn charge(&mut self, now: Instant, source: IpAddr, offence: Offence) {
         self.forget_paid(now);
         let source = source.into();
         let before = self.debts.remove(&source);
@@ -70,7 +91,7 @@ impl Penalties {
         } else if self.debts.len() >= SOURCES {
             self.forget_least();
         }
-        let end = before.map_or(now, |debt| debt.end.max(now)) + FAILURE;
+        let end = before.map_or(now, |debt| debt.end.max(now)) + offence.cost();
         let end = end.min(now + MOST);
         let enforced =
             before.is_some_and(|debt| debt.enforced) || end.saturating_duration_since(now) >= ENFORCED_FROM;
@@ -93,6 +114,7 @@ impl Penalties {
 
 #[cfg(test)]
 mod tests {
+    use super::Offence::{NoLogin, Nonsense, TooSlow, WrongLogin};
     use super::*;
     use proptest::prelude::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
@@ -109,7 +131,7 @@ mod tests {
         let (mut penalties, start) = (Penalties::default(), Instant::now());
         let mut now = start;
         for _ in 0..5 {
-            penalties.failed(now, A);
+            penalties.charge(now, A, WrongLogin);
             now += seconds(2);
         }
         assert_eq!(penalties.owed(now, A), Some(seconds(15)));
@@ -119,10 +141,10 @@ mod tests {
     #[test]
     fn two_slips_of_the_finger_cost_nothing() {
         let (mut penalties, now) = (Penalties::default(), Instant::now());
-        penalties.failed(now, A);
-        penalties.failed(now, A);
+        penalties.charge(now, A, WrongLogin);
+        penalties.charge(now, A, WrongLogin);
         assert_eq!(penalties.owed(now, A), None);
-        penalties.failed(now, A);
+        penalties.charge(now, A, WrongLogin);
         assert_eq!(penalties.owed(now, A), Some(seconds(15)));
     }
 
@@ -130,11 +152,11 @@ mod tests {
     fn a_debt_that_is_enforced_stays_so_to_its_end() {
         let (mut penalties, now) = (Penalties::default(), Instant::now());
         for _ in 0..3 {
-            penalties.failed(now, A);
+            penalties.charge(now, A, WrongLogin);
         }
         assert_eq!(penalties.owed(now + seconds(14), A), Some(seconds(1)));
         assert_eq!(penalties.owed(now + seconds(15), A), None);
-        penalties.failed(now + seconds(16), A);
+        penalties.charge(now + seconds(16), A, WrongLogin);
         assert_eq!(penalties.owed(now + seconds(16), A), None, "a new debt begins anew");
     }
 
@@ -142,7 +164,7 @@ mod tests {
     fn nobody_waits_over_ten_minutes() {
         let (mut penalties, now) = (Penalties::default(), Instant::now());
         for _ in 0..1000 {
-            penalties.failed(now, A);
+            penalties.charge(now, A, WrongLogin);
         }
         assert_eq!(penalties.owed(now, A), Some(MOST));
         assert_eq!(penalties.owed(now + MOST, A), None);
@@ -153,13 +175,13 @@ mod tests {
         let (mut penalties, now) = (Penalties::default(), Instant::now());
         let v6 = |d: u16, h: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, d, 0, 0, 0, h));
         for h in 0..3 {
-            penalties.failed(now, v6(1, h));
+            penalties.charge(now, v6(1, h), WrongLogin);
         }
         assert!(penalties.owed(now, v6(1, 99)).is_some());
         assert!(penalties.owed(now, v6(2, 0)).is_none());
         let mapped = IpAddr::V6(Ipv4Addr::new(127, 0, 0, 1).to_ipv6_mapped());
         for _ in 0..3 {
-            penalties.failed(now, mapped);
+            penalties.charge(now, mapped, WrongLogin);
         }
         assert!(penalties.owed(now, A).is_some());
     }
@@ -168,33 +190,52 @@ mod tests {
     fn memory_is_bounded_and_the_one_that_owes_most_is_kept() {
         let (mut penalties, now) = (Penalties::default(), Instant::now());
         for _ in 0..20 {
-            penalties.failed(now, A);
+            penalties.charge(now, A, WrongLogin);
         }
         for n in 0..u32::try_from(2 * SOURCES).expect("fits") {
-            penalties.failed(now, IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n)));
+            penalties.charge(now, IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n)), WrongLogin);
         }
         assert_eq!((penalties.debts.len(), penalties.by_end.len()), (SOURCES, SOURCES));
         assert!(penalties.owed(now, A).is_some());
-        penalties.failed(now + MOST, B);
+        penalties.charge(now + MOST, B, WrongLogin);
         assert_eq!((penalties.debts.len(), penalties.by_end.len()), (1, 1), "what is paid is forgotten");
+    }
+
+    #[test]
+    fn what_only_looks_whether_somebody_listens_is_let_alone() {
+        let (mut penalties, start) = (Penalties::default(), Instant::now());
+        // Every second for an hour, at times late and then three times at once.
+        for second in 0..3600 {
+            let now = start + seconds(second);
+            let times = [1, 1, 0, 0, 3][usize::try_from(second % 5).expect("small")];
+            for _ in 0..times {
+                penalties.charge(now, A, NoLogin);
+            }
+            assert_eq!(penalties.owed(now, A), None, "after {second} s");
+            // Its people may slip as well.
+            assert!(penalties.debts.values().all(|debt| debt.end - now < seconds(10)), "after {second} s");
+        }
     }
 
     proptest! {
         /// The model keeps, for each source, the seconds it owes and pays them off one by one.
         #[test]
-        fn it_does_what_a_clock_and_a_purse_would(steps in proptest::collection::vec((0_u64..30, 0_u8..4), 1..200)) {
+        fn it_does_what_a_clock_and_a_purse_would(
+            steps in proptest::collection::vec((0_u64..30, 0_u8..4, 0_usize..4), 1..200)
+        ) {
             let (mut penalties, start) = (Penalties::default(), Instant::now());
             let (mut model, mut at) = ([(0_u64, false); 4], 0_u64);
-            for (wait, who) in steps {
+            for (wait, who, what) in steps {
                 at += wait;
                 for (owes, enforced) in &mut model {
                     *owes = owes.saturating_sub(wait);
                     *enforced &= *owes > 0;
                 }
                 let now = start + seconds(at);
-                penalties.failed(now, IpAddr::V4(Ipv4Addr::new(127, 0, 1, who)));
+                let (offence, cost) = [(WrongLogin, 5), (NoLogin, 1), (TooSlow, 10), (Nonsense, 10)][what];
+                penalties.charge(now, IpAddr::V4(Ipv4Addr::new(127, 0, 1, who)), offence);
                 let (owes, enforced) = &mut model[usize::from(who)];
-                *owes = (*owes + 5).min(600);
+                *owes = (*owes + cost).min(600);
                 *enforced |= *owes >= 15;
                 for (n, (owes, enforced)) in (0..).zip(model) {
                     let source = IpAddr::V4(Ipv4Addr::new(127, 0, 1, n));

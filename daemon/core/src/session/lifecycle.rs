@@ -5,6 +5,7 @@ use super::login::Step;
 use super::machine::{Begin, Session};
 use super::state::{State, User};
 use super::task::Task;
+use crate::account::penalties::Offence;
 use crate::audit::{Audit, LoginEvent};
 use crate::job::Outcome;
 use crate::limits::{LOGIN, TOKEN};
@@ -60,6 +61,7 @@ impl Session {
                 let event = LoginEvent::Accepted { by, took };
                 self.fx.note(Audit::Login { peer: self.peer, user: who.name.to_string(), event });
                 self.inbox.set_user(true);
+                self.tried = true;
                 (self.asked, self.moved) = (now, now);
                 let task = Task::Idle;
                 let user =
@@ -117,6 +119,24 @@ impl Session {
         }
     }
 
+    /// Charges the peer for a connection that ends before anybody is logged in; who tried to log in has paid for that, if it was wrong.
+    pub(super) fn charge(&mut self, now: Instant, offence: Offence) {
+        let is_guest = matches!(self.state, State::Handshaking { .. } | State::Guest { .. });
+        if is_guest && !self.fx.mute && (!self.tried || offence == Offence::Nonsense) {
+            self.shared.charge(now, self.peer.ip(), offence);
+            self.fx.note(Audit::Charged { peer: self.peer, offence });
+        }
+    }
+
+    /// The connection is gone: nothing can be sent any more.
+    pub(super) fn lost(&mut self, now: Instant, offence: Offence) {
+        if !self.fx.mute {
+            self.charge(now, offence);
+            self.over(now, "lost");
+        }
+        self.fx.outbox.clear();
+    }
+
     /// Ends the connection; `refusal` is said first.
     pub(super) fn close(&mut self, now: Instant, why: &'static str, refusal: Option<Refusal>) {
         if self.fx.mute {
@@ -166,8 +186,12 @@ impl Session {
             return;
         }
         match &self.state {
-            State::Handshaking { .. } => self.close(now, "handshake_timeout", None),
+            State::Handshaking { .. } => {
+                self.charge(now, Offence::TooSlow);
+                self.close(now, "handshake_timeout", None);
+            }
             State::Guest { .. } => {
+                self.charge(now, Offence::TooSlow);
                 self.close(
                     now,
                     "login_timeout",

@@ -9,6 +9,7 @@
 //! ```
 
 use super::effects::{Effects, Who};
+use crate::account::penalties::Offence;
 use crate::account::user_file::User;
 use crate::audit::{Audit, LoginEvent};
 use crate::fault::Fault;
@@ -73,8 +74,9 @@ pub(super) fn start(
 ) -> Step {
     let by = if login.token.is_some() { "token" } else { "password" };
     let attempt = |stage| Entering { id, peer, given: login.user.clone(), by, started: now, stage };
-    if let Some(owed) = shared.penalties().owed(now, peer.ip()) {
-        let refusal = busy("too many failed logins from your address", owed.as_secs() + 1);
+    if let Some(owed) = shared.owed(now, peer.ip()) {
+        let refusal =
+            busy("too many failed logins or broken connections from your address", owed.as_secs() + 1);
         return refuse(id, peer, &login.user, "penalty", refusal, fx);
     }
     let name = UserName::new(&login.user).ok();
@@ -157,7 +159,9 @@ impl Entering {
                     Some((name, user)) => Stage::Waiting { name, user, since: now, look: now },
                     None => {
                         let why = if given { "wrong_password" } else { "unknown_user" };
-                        shared.penalties().failed(now, self.peer.ip());
+                        let (peer, offence) = (self.peer, Offence::WrongLogin);
+                        shared.charge(now, peer.ip(), offence);
+                        fx.note(Audit::Charged { peer, offence });
                         failing(why, &self.given, self.started, now)
                     }
                 };

@@ -6,6 +6,7 @@ use super::login::{self};
 use super::state::{State, User};
 use super::task::Task;
 use super::{command, explain};
+use crate::account::penalties::Offence;
 use crate::audit::Audit;
 use crate::limits::{HANDSHAKE, LOGIN, REPLY_BYTES, STALLED};
 use crate::machine::{Action, ChannelId, Event, Machine};
@@ -32,6 +33,8 @@ pub struct Session {
     pub(super) inbox: Inbox,
     pub(super) fx: Effects,
     pub(super) draining: bool,
+    /// Somebody logged in, or tried a password.
+    pub(super) tried: bool,
     /// When the client last asked for something.
     pub(super) asked: Instant,
     /// When bytes last moved, or a job came home.
@@ -50,6 +53,7 @@ impl Session {
             inbox: Inbox::default(),
             fx: Effects::default(),
             draining: false,
+            tried: false,
             asked: now,
             moved: now,
         }
@@ -97,6 +101,7 @@ impl Session {
         match item {
             Item::Request(Request { id, op: Op::Login(login) }) => {
                 let State::Guest { until } = self.state else { return };
+                self.tried |= login.password.is_some() && login.token.is_none();
                 let step = login::start(id, login, self.peer, now, &self.shared, &mut self.fx);
                 self.step(now, until, step);
             }
@@ -206,6 +211,7 @@ impl Machine for Session {
             };
             match self.inbox.push(&bytes[taken..], current) {
                 Err(refusal) => {
+                    self.charge(now, Offence::Nonsense);
                     self.close(now, "protocol", Some(refusal));
                     return bytes.len();
                 }
@@ -247,13 +253,12 @@ impl Machine for Session {
                 self.run(now);
             }
             Event::Timeout => self.timeout(now),
-            Event::PeerClosed(_) => self.close(now, "closed", None),
-            Event::Lost(_) => {
-                if !self.fx.mute {
-                    self.over(now, "lost");
-                }
-                self.fx.outbox.clear();
+            Event::PeerClosed(_) => {
+                self.charge(now, Offence::NoLogin);
+                self.close(now, "closed", None);
             }
+            Event::Lost(_) => self.lost(now, Offence::NoLogin),
+            Event::Broken(_) => self.lost(now, Offence::Nonsense),
             Event::AccountsChanged => {
                 let stale = matches!(&self.state, State::User(user)
                     if self.shared.user(&user.who.name).as_ref() != Some(&user.who.user));

@@ -6,6 +6,7 @@ mod entrance;
 mod evil_paths;
 mod guesses;
 mod lives;
+mod penalties;
 
 use super::{Session, Setup, Shared};
 use crate::Limits;
@@ -58,6 +59,13 @@ impl World {
     }
 
     fn connect_from(&self, address: Ipv4Addr) -> Peer {
+        let mut peer = self.accept_from(address);
+        peer.tell(Event::Opened(CH, TlsFacts::default()));
+        peer
+    }
+
+    /// A connection whose handshake is still to come.
+    fn accept_from(&self, address: Ipv4Addr) -> Peer {
         let mut peer = Peer {
             session: Session::new(&self.shared, (address, 1000).into(), self.now),
             now: self.now,
@@ -70,7 +78,6 @@ impl World {
         };
         peer.deframer.set_message_max(usize::MAX);
         peer.deframer.allow_chunks(true);
-        peer.tell(Event::Opened(CH, TlsFacts::default()));
         peer
     }
 
