@@ -79,8 +79,8 @@ install_deny() {
     if command -v curl >/dev/null && download_deny; then
         return
     fi
-    echo "its release cannot be downloaded; building it, which takes some minutes"
-    cargo install --quiet --locked --root "$tools" --version "$deny_version" cargo-deny
+    echo "its release cannot be downloaded; building it, which takes some minutes; unoptimised, for it runs once"
+    cargo install --quiet --locked --debug --root "$tools" --version "$deny_version" cargo-deny
 }
 
 check_dependencies() {

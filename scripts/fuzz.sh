@@ -62,7 +62,7 @@ prepare() {
 
 build() {
     # With --target, build scripts and macros are left as they are.
-    local flags=(-Cpasses=sancov-module -Ccodegen-units=1)
+    local flags=(-Cpasses=sancov-module)
     local option
     for option in level=4 inline-8bit-counters pc-table trace-compares; do
         flags+=("-Cllvm-args=-sanitizer-coverage-$option")
