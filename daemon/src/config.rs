@@ -2,6 +2,7 @@
 
 use ftp_core::Limits;
 use ftp_core::account::ron_text;
+use ftp_core::limits::Guests;
 use ftp_core::vfs::Durability;
 use ftp_proto::Printable;
 use rustix::fs::{Mode, OFlags};
@@ -173,6 +174,23 @@ struct RawLimits {
     entries_per_user: u64,
     #[serde(deserialize_with = "penalty_exempt")]
     penalty_exempt: Vec<IpAddr>,
+    #[serde(deserialize_with = "guests")]
+    guests: RawGuests,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default, rename = "guests")]
+struct RawGuests {
+    start: usize,
+    percent: u8,
+    full: usize,
+}
+
+impl Default for RawGuests {
+    fn default() -> Self {
+        let Guests { start, percent, full } = Limits::default().guests;
+        Self { start, percent, full }
+    }
 }
 
 impl Default for RawLimits {
@@ -185,6 +203,7 @@ impl Default for RawLimits {
             drain_seconds: limits.drain.as_secs(),
             entries_per_user: limits.entries,
             penalty_exempt: limits.penalty_exempt,
+            guests: RawGuests::default(),
         }
     }
 }
@@ -198,6 +217,7 @@ impl From<RawLimits> for Limits {
             drain: Duration::from_secs(raw.drain_seconds),
             entries: raw.entries_per_user,
             penalty_exempt: raw.penalty_exempt,
+            guests: Guests { start: raw.guests.start, percent: raw.guests.percent, full: raw.guests.full },
         }
     }
 }
@@ -288,6 +308,17 @@ fn penalty_exempt<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpAddr>, D::
     texts.iter().map(parse).collect()
 }
 
+fn guests<'de, D: Deserializer<'de>>(from: D) -> Result<RawGuests, D::Error> {
+    let raw = RawGuests::deserialize(from)?;
+    if raw.start == 0 || raw.start > raw.full || raw.full > 100_000 || !(1..=100).contains(&raw.percent) {
+        return Err(D::Error::custom(format_args!(
+            "`guests` is (start: {}, percent: {}, full: {}): start has to be 1 or more, full at least start and 100000 at most, percent 1 to 100",
+            raw.start, raw.percent, raw.full
+        )));
+    }
+    Ok(raw)
+}
+
 fn within<'de, D, T>(from: D, key: &str, range: RangeInclusive<T>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -362,6 +393,7 @@ mod tests {
             "drain_seconds:",
             "entries_per_user:",
             "penalty_exempt:",
+            "guests:",
             "level:",
             "folder:",
         ] {
@@ -386,7 +418,7 @@ mod tests {
     #[test]
     fn each_value_can_be_set() {
         let text = format!(
-            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, sandbox: false, limits: (connections: 5, idle_seconds: 10, penalty_exempt: [\"::ffff:10.0.0.1\"]),
+            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, sandbox: false, limits: (connections: 5, idle_seconds: 10, penalty_exempt: [\"::ffff:10.0.0.1\"], guests: (start: 3)),
             log: (level: debug, folder: \"/l\"))"
         );
         let config = load(&text).expect("sound");
@@ -399,6 +431,7 @@ mod tests {
             connections: 5,
             idle: Duration::from_secs(10),
             penalty_exempt: vec![IpAddr::from([10, 0, 0, 1])],
+            guests: Guests { start: 3, ..Limits::default().guests },
             ..Limits::default()
         };
         assert_eq!(config.limits, expected);
@@ -429,6 +462,11 @@ mod tests {
                 "`penalty_exempt` has `localhost`: write an IP address",
             ),
             ("limits: (penalty_exempt: [\"10.0.0.0/8\"])", "write an IP address"),
+            ("limits: (guests: (start: 0))", "`guests` is (start: 0, percent: 30, full: 2048)"),
+            ("limits: (guests: (start: 9, full: 8))", "full at least start"),
+            ("limits: (guests: (percent: 101))", "percent 1 to 100"),
+            ("limits: (guests: (full: 100001))", "100000 at most"),
+            ("limits: (guests: (ful: 3))", "did you mean `full`?"),
             ("limits: (connections: -1)", ""),
             ("limits: (connections: 1e3)", ""),
             ("listen: []", "name at least one address"),

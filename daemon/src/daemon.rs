@@ -256,6 +256,10 @@ impl Server {
 }
 
 impl Host for Server {
+    fn guests(&self) -> usize {
+        self.shared.guests()
+    }
+
     fn machine(&mut self, peer: SocketAddr, now: Instant) -> Box<dyn Machine> {
         Box::new(Session::new(&self.shared, peer, now))
     }

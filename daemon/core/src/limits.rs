@@ -40,6 +40,34 @@ const _: () = assert!(REQUEST_BYTES >= ftp_proto::limits::MESSAGE, "the largest 
 const _: () = assert!(REPLY_BYTES >= ftp_proto::limits::MESSAGE, "the largest reply can wait");
 const _: () = assert!(LOGINS_PER_SOURCE <= LOGIN_QUEUE, "one source cannot fill more than the queue");
 
+/// When connections are turned away at random, as sshd's `MaxStartups` has it.
+///
+/// Whoever fills the table with connections that do not log in turns away himself as well, and others still have a chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guests {
+    /// As many that are not logged in are let be.
+    pub start: usize,
+    /// Of those that come then, so many in a hundred are turned away.
+    pub percent: u8,
+    /// Of those that come when there are so many, all are; between the two it rises evenly.
+    pub full: usize,
+}
+
+impl Guests {
+    /// Whether one more is turned away while there are `guests`; `roll` is any number, each as likely, and only asked for when it matters.
+    #[must_use]
+    pub fn turn_away(self, guests: usize, roll: impl FnOnce() -> u32) -> bool {
+        if guests < self.start || guests >= self.full {
+            return guests >= self.full;
+        }
+        let (over, width) = ((guests - self.start) as u128, (self.full - self.start) as u128);
+        let percent = u128::from(self.percent.min(100));
+        // Of 100 * width.
+        let chance = percent * width + (100 - percent) * over;
+        u128::from(roll()) * 100 * width < chance << u32::BITS
+    }
+}
+
 /// Bounds that the config sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -55,6 +83,8 @@ pub struct Limits {
     pub entries: u64,
     /// Addresses that owe nothing, whatever comes from them: many people may be behind one.
     pub penalty_exempt: Vec<IpAddr>,
+    /// Connections of those who are not logged in.
+    pub guests: Guests,
 }
 
 impl Default for Limits {
@@ -66,6 +96,48 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
             entries: 1_000_000,
             penalty_exempt: Vec::new(),
+            // One address alone cannot have so many.
+            guests: Guests { start: 1024, percent: 30, full: 2048 },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of many rolls at even distances, those that turn somebody away.
+    fn share(guests: Guests, there: usize) -> f64 {
+        const ROLLS: u32 = 10_000;
+        let turned = (0..ROLLS).filter(|n| guests.turn_away(there, || n * (u32::MAX / ROLLS)));
+        turned.count() as f64 / f64::from(ROLLS)
+    }
+
+    #[test]
+    fn nobody_is_turned_away_before_the_start_and_nobody_let_in_when_it_is_full() {
+        for guests in [
+            Guests { start: 10, percent: 30, full: 100 },
+            Guests { start: 1, percent: 1, full: 1 },
+            Guests { start: 5, percent: 100, full: 7 },
+        ] {
+            for there in (0..guests.start).chain(guests.full..guests.full + 3) {
+                let is_full = there >= guests.full;
+                let no_roll = || panic!("chance has no say at {there}");
+                assert_eq!(guests.turn_away(there, no_roll), is_full, "{guests:?} {there}");
+            }
+        }
+    }
+
+    #[test]
+    fn in_between_the_chance_rises_evenly_from_the_percentage_to_all() {
+        let guests = Guests { start: 10, percent: 30, full: 100 };
+        for (there, chance) in [(10, 0.3), (55, 0.65), (99, 0.3 + 0.7 * 89.0 / 90.0)] {
+            let share = share(guests, there);
+            assert!((share - chance).abs() < 0.001, "{share} at {there}");
+        }
+        let shares: Vec<_> = (10..=100).map(|there| share(guests, there)).collect();
+        assert!(shares.windows(2).all(|pair| pair[0] < pair[1]), "{shares:?}");
+        // At 100 % the start is the end.
+        assert!(Guests { percent: 100, ..guests }.turn_away(10, || u32::MAX));
     }
 }

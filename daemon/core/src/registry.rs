@@ -9,7 +9,7 @@ use crate::tokens::Tokens;
 use crate::vfs::{Durability, Home, Storage, Survey};
 use crate::{Fault, Limits};
 use ftp_proto::{Etag, UserName};
-use std::cell::{Ref, RefCell, RefMut};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -50,6 +50,7 @@ pub struct Shared {
     tokens: RefCell<Tokens>,
     penalties: RefCell<Penalties>,
     checking: RefCell<HashMap<IpAddr, usize>>,
+    guests: Cell<usize>,
 }
 
 impl Shared {
@@ -67,6 +68,7 @@ impl Shared {
             tokens: RefCell::default(),
             penalties: RefCell::default(),
             checking: RefCell::default(),
+            guests: Cell::default(),
         })
     }
 
@@ -156,6 +158,17 @@ impl Shared {
         self.tokens.borrow_mut()
     }
 
+    /// The connections on which nobody is logged in.
+    pub fn guests(&self) -> usize {
+        self.guests.get()
+    }
+
+    /// Counts a connection among them.
+    pub(crate) fn count_guest(self: &Rc<Self>) -> Guest {
+        self.guests.set(self.guests.get() + 1);
+        Guest(Rc::clone(self))
+    }
+
     /// Takes a place among the password checks of a source; none when they are all taken.
     pub fn begin_check(self: &Rc<Self>, source: IpAddr) -> Option<Check> {
         let mut checking = self.checking.borrow_mut();
@@ -210,6 +223,16 @@ impl Shared {
             let doubtful = tenant.is_doubtful();
             *tenant.tenancy.borrow_mut() = Tenancy::Unknown { doubtful };
         }
+    }
+}
+
+/// A connection on which nobody is logged in; counted until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Guest(Rc<Shared>);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.0.guests.set(self.0.guests.get() - 1);
     }
 }
 

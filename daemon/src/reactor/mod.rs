@@ -51,6 +51,8 @@ const SWEEP: Duration = Duration::from_millis(500);
 
 /// What the reactor serves with: makes machines, and is told of new settings.
 pub trait Host {
+    /// The connections on which nobody is logged in.
+    fn guests(&self) -> usize;
     /// The machine for a connection that was just accepted.
     fn machine(&mut self, peer: SocketAddr, now: Instant) -> Box<dyn Machine>;
     /// Other limits or accounts from now on.
@@ -105,6 +107,8 @@ pub struct Reactor<H> {
     warm: Vec<ConnId>,
     sweep: Option<Instant>,
     drain: Drain,
+    /// Decides who is turned away when many who are not logged in are here.
+    dice: Box<dyn FnMut() -> u32>,
     /// Called once in each round, as a sign of life.
     alive: Box<dyn FnMut(Instant)>,
 }
@@ -153,6 +157,8 @@ impl<H: Host> Reactor<H> {
             warm: Vec::new(),
             sweep: None,
             drain: Drain::No,
+            // Where there is no chance, it goes against who comes.
+            dice: Box::new(|| getrandom::u32().unwrap_or(0)),
             alive: Box::new(|_| ()),
         })
     }
@@ -311,7 +317,10 @@ impl<H: Host> Reactor<H> {
     /// Takes a connection in, if the bounds allow; otherwise it is closed.
     fn admit(&mut self, now: Instant, socket: TcpStream, peer: SocketAddr) {
         let of_address = self.per_address.get(&peer.ip()).copied().unwrap_or(0);
-        if self.conns.len() >= self.limits.connections || of_address >= self.limits.connections_per_address {
+        let is_full = self.conns.len() >= self.limits.connections
+            || of_address >= self.limits.connections_per_address
+            || self.limits.guests.turn_away(self.host.guests(), &mut self.dice);
+        if is_full {
             self.logs.turned_away(peer);
             return;
         }

@@ -1,6 +1,7 @@
 //! The reactor in a thread, on loopback, with clients' ends over ordinary sockets.
 
 mod deadlines;
+mod guests;
 mod penalties;
 
 use super::*;
@@ -9,7 +10,7 @@ use crate::logging::Guards;
 use ftp_core::account::password::{Cost, PasswordHash};
 use ftp_core::account::user_file::User;
 use ftp_core::job::Job;
-use ftp_core::limits::LOGIN_QUEUE;
+use ftp_core::limits::{Guests, LOGIN_QUEUE};
 use ftp_core::machine::{Action, ChannelId};
 use ftp_core::registry::{Setup, Shared};
 use ftp_core::session::Session;
@@ -45,9 +46,11 @@ struct How {
     spread: bool,
     /// What a password check costs.
     log_n: u8,
+    /// When guests are turned away, and what is rolled for each.
+    guests: Option<(Guests, u32)>,
 }
 
-const PLAIN: How = How { speed: 1, spread: false, log_n: 10 };
+const PLAIN: How = How { speed: 1, spread: false, log_n: 10, guests: None };
 
 /// A reactor in a thread.
 struct Daemon {
@@ -101,12 +104,16 @@ impl Daemon {
             let (gate, rounds, read) = (Arc::clone(&gate), Arc::clone(&rounds), Arc::clone(&read));
             let users = folder.path().to_owned();
             thread::spawn(move || {
-                let limits = Limits { drain: Duration::from_secs(120), ..Limits::default() };
+                let mut limits = Limits { drain: Duration::from_secs(120), ..Limits::default() };
+                limits.guests = how.guests.map_or(limits.guests, |(guests, _)| guests);
                 let host = Sessions::new(how, limits.clone(), users, read);
                 let address = (Ipv4Addr::LOCALHOST, 0).into();
                 let bound = Bound::new(&[address])?;
                 let (address, mailbox) = (bound.addresses()?[0], bound.mailbox());
                 let mut reactor = Reactor::new(bound, server, limits, host, logs)?;
+                if let Some((_, roll)) = how.guests {
+                    reactor.dice = Box::new(move || roll);
+                }
                 reactor.on_round(move |_| {
                     rounds.fetch_add(1, Ordering::Relaxed);
                     gate.pass();
@@ -256,6 +263,10 @@ impl Sessions {
 }
 
 impl Host for Sessions {
+    fn guests(&self) -> usize {
+        self.shared.guests()
+    }
+
     fn machine(&mut self, mut peer: SocketAddr, now: Instant) -> Box<dyn Machine> {
         self.count += 1;
         if self.how.spread {

@@ -10,7 +10,7 @@ use crate::account::penalties::Offence;
 use crate::audit::Audit;
 use crate::limits::{HANDSHAKE, LOGIN, REPLY_BYTES, STALLED};
 use crate::machine::{Action, ChannelId, Event, Machine};
-use crate::registry::Shared;
+use crate::registry::{Guest, Shared};
 use ftp_proto::Code;
 use ftp_proto::limits::PIPELINE;
 use ftp_proto::message::{Done, Info, Op, Refusal, Request, TlsFacts};
@@ -35,6 +35,8 @@ pub struct Session {
     pub(super) draining: bool,
     /// Somebody logged in, or tried a password.
     pub(super) tried: bool,
+    /// There while nobody is.
+    guest: Option<Guest>,
     /// When the client last asked for something.
     pub(super) asked: Instant,
     /// When bytes last moved, or a job came home.
@@ -54,6 +56,7 @@ impl Session {
             fx: Effects::default(),
             draining: false,
             tried: false,
+            guest: Some(shared.count_guest()),
             asked: now,
             moved: now,
         }
@@ -62,6 +65,12 @@ impl Session {
     /// The only place where the state changes.
     pub(super) fn enter(&mut self, next: State) -> State {
         self.fx.note(Audit::State { peer: self.peer, from: self.state.name(), to: next.name() });
+        self.guest = match next {
+            State::Handshaking { .. } | State::Guest { .. } | State::Entering { .. } => {
+                self.guest.take().or_else(|| Some(self.shared.count_guest()))
+            }
+            State::User(_) | State::Leaving(_) | State::Gone => None,
+        };
         std::mem::replace(&mut self.state, next)
     }
 

@@ -154,3 +154,32 @@ fn an_address_that_is_exempt_owes_nothing_from_the_reload_on_that_says_so() {
         "what came meanwhile was not written down"
     );
 }
+
+#[test]
+fn a_connection_is_counted_as_a_guest_while_nobody_is_logged_in() {
+    let world = World::new(None);
+    let guests = || world.shared.guests();
+    assert_eq!(guests(), 0);
+    let mut peer = world.accept_from(HERE);
+    assert_eq!(guests(), 1, "before the handshake");
+    peer.tell(Event::Opened(CH, TlsFacts::default()));
+    assert_eq!(guests(), 1, "after it");
+    peer.hold = true;
+    peer.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
+    assert_eq!(guests(), 1, "while the password is checked");
+    peer.release();
+    assert_eq!(guests(), 0, "logged in");
+    let other = world.connect();
+    assert_eq!(guests(), 1, "another");
+    peer.ask(json!({"id": 2, "op": "logout"}));
+    assert_eq!(guests(), 2, "logged out");
+    peer.tell(Event::PeerClosed(CH));
+    assert_eq!(guests(), 1, "closed");
+    drop(other);
+    assert_eq!(guests(), 0, "dropped");
+    for (what, life, _) in LIVES {
+        let _kept = life(&world);
+        world.shared.reload(Some(Limits { penalty_exempt: vec![HERE.into()], ..Limits::default() }), None);
+        assert_eq!(guests(), 0, "who {what}");
+    }
+}
