@@ -9,7 +9,8 @@ use std::path::Path;
 /// The password of all of them.
 pub const PASSWORD: &str = "pencil";
 /// Of that, with N = 2^10.
-const HASH: &str = "$scrypt$ln=10,r=8,p=1$AAECAwQFBgcICQoLDA0ODw$6nhPEVsN+se56bORANZdgMaTpwHMOGdQtWQhkmsQvXY";
+pub const HASH: &str =
+    "$scrypt$ln=10,r=8,p=1$AAECAwQFBgcICQoLDA0ODw$6nhPEVsN+se56bORANZdgMaTpwHMOGdQtWQhkmsQvXY";
 
 /// The accounts of a site: the id and the quota, by name.
 pub type Accounts = BTreeMap<String, (u64, Option<u64>)>;

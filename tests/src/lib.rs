@@ -13,6 +13,7 @@ pub mod oracle;
 pub mod power;
 pub mod process;
 pub mod proxy;
+pub mod ranks;
 pub mod sample;
 pub mod screen;
 pub mod script;
