@@ -117,6 +117,8 @@ install_components
 step formatting
 cargo fmt --all --check
 cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
+# Run by scripts/mutations.sh, which takes longer than the gate may.
+git apply --check tests/mutations/*.patch
 step lints
 cargo clippy --workspace --all-targets --locked -- -D warnings
 step tests

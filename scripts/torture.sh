@@ -11,7 +11,10 @@ minutes=60
 words=()
 while [ $# -gt 0 ]; do
     case $1 in
-    --minutes) minutes=${2:-} && shift ;;
+    --minutes)
+        minutes=${2:-}
+        [ $# -lt 2 ] || shift
+        ;;
     -*) echo "usage: torture.sh [--minutes N] [WORD]..." >&2 && exit 2 ;;
     *) words+=("$1") ;;
     esac

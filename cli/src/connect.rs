@@ -20,6 +20,14 @@ const FRAMES: usize = 4;
 const TICK: Duration = Duration::from_millis(100);
 /// Ctrl-C gives up a connection on which nothing could be sent for so long.
 const STUCK: Duration = Duration::from_secs(1);
+/// Before each try to connect to a server that closes connections at once.
+const KNOCKS: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
 /// So many bytes have to move, or a frame has to be whole, for the other end to have got on: a byte now and then is as good as silence.
 const PROGRESS: usize = 1024;
 
@@ -56,6 +64,8 @@ pub struct Connection {
     frames: VecDeque<Frame>,
     fingerprint: Fingerprint,
     timeout: Duration,
+    /// Something came from the other end.
+    heard: bool,
     /// When the other end last got on.
     moved: Instant,
     /// Bytes that moved since.
@@ -73,30 +83,50 @@ impl Connection {
     pub fn open(server: &Server, interrupt: &Interrupt, ask: Ask<'_>) -> Result<Self, Failure> {
         let verdict = server.trust.verdict(&server.address())?;
         match verdict {
-            Verdict::Ca(roots) => Self::handshake(server, trust::with_ca(roots)?, interrupt),
+            Verdict::Ca(roots) => Self::knock(server, trust::with_ca(roots)?, interrupt),
             Verdict::Pinned(pin) => {
-                let connection = Self::handshake(server, trust::with_pin(Some(pin.clone()))?, interrupt);
+                let connection = Self::knock(server, trust::with_pin(Some(pin.clone()))?, interrupt);
                 connection.map_err(|failure| server.trust.explain(&server.address(), &pin, failure))
             }
             Verdict::New => {
                 // While the user thinks, the daemon would close a connection that does not log in.
-                let seen = Self::handshake(server, trust::with_pin(None)?, interrupt)?;
+                let seen = Self::knock(server, trust::with_pin(None)?, interrupt)?;
                 let fingerprint = seen.fingerprint.clone();
                 let description = seen.pump.peer_certificates().map(trust::describe).unwrap_or_default();
                 drop(seen);
                 server.trust.meet(&server.address(), &fingerprint, description, ask)?;
-                Self::handshake(server, trust::with_pin(Some(fingerprint))?, interrupt)
+                Self::knock(server, trust::with_pin(Some(fingerprint))?, interrupt)
             }
         }
     }
 
-    fn handshake(
+    /// A server that is full turns connections away by chance: that is worth some more tries.
+    fn knock(
         server: &Server,
         mut config: rustls::ClientConfig,
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.resumption = rustls::client::Resumption::disabled();
+        for pause in KNOCKS {
+            std::thread::sleep(pause);
+            if interrupt.is_set() {
+                return Err(Failure::interrupted().fatal());
+            }
+            if let Some(connection) = Self::handshake(server, config.clone(), interrupt)? {
+                return Ok(connection);
+            }
+        }
+        Err(Failure::lost(format!("{} closes connections at once", server.address()))
+            .hint("it may have too many at the moment: try again later; or something else listens there: check the port"))
+    }
+
+    /// None if it was closed before a byte came.
+    fn handshake(
+        server: &Server,
+        config: rustls::ClientConfig,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Self>, Failure> {
         let name = ServerName::try_from(server.host.clone()).map_err(|_| {
             Failure::usage(format!("'{}' is neither a host name nor an address", Printable(&server.host)))
         })?;
@@ -114,6 +144,7 @@ impl Connection {
             frames: VecDeque::new(),
             fingerprint: Fingerprint::default(),
             timeout: server.timeout,
+            heard: false,
             moved: Instant::now(),
             crept: 0,
             ended: None,
@@ -122,8 +153,11 @@ impl Connection {
         // The client speaks first.
         connection.take_in()?;
         while connection.pump.is_handshaking() {
-            connection.turn(TICK)?;
-            connection.check_end()?;
+            let turned = connection.turn(TICK).and_then(|()| connection.check_end());
+            if turned.is_err() && !connection.heard {
+                return Ok(None);
+            }
+            turned?;
             connection.check_time()?;
             if interrupt.is_set() {
                 return Err(Failure::interrupted().fatal());
@@ -135,7 +169,7 @@ impl Connection {
         }
         let certificates = connection.pump.peer_certificates().unwrap_or_default();
         connection.fingerprint = certificates.first().map(Fingerprint::of).unwrap_or_default();
-        Ok(connection)
+        Ok(Some(connection))
     }
 
     /// The server's certificate's fingerprint.
@@ -242,6 +276,7 @@ impl Connection {
                 Ok(())
             }
             Ok(n) => {
+                self.heard = true;
                 self.pump.filled(n);
                 self.take_in()
             }

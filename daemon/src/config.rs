@@ -175,22 +175,15 @@ struct RawLimits {
     #[serde(deserialize_with = "penalty_exempt")]
     penalty_exempt: Vec<IpAddr>,
     #[serde(deserialize_with = "guests")]
-    guests: RawGuests,
+    guests: Option<RawGuests>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, default, rename = "guests")]
+#[serde(deny_unknown_fields, rename = "guests")]
 struct RawGuests {
     start: usize,
     percent: u8,
     full: usize,
-}
-
-impl Default for RawGuests {
-    fn default() -> Self {
-        let Guests { start, percent, full } = Limits::default().guests;
-        Self { start, percent, full }
-    }
 }
 
 impl Default for RawLimits {
@@ -203,7 +196,7 @@ impl Default for RawLimits {
             drain_seconds: limits.drain.as_secs(),
             entries_per_user: limits.entries,
             penalty_exempt: limits.penalty_exempt,
-            guests: RawGuests::default(),
+            guests: None,
         }
     }
 }
@@ -217,7 +210,10 @@ impl From<RawLimits> for Limits {
             drain: Duration::from_secs(raw.drain_seconds),
             entries: raw.entries_per_user,
             penalty_exempt: raw.penalty_exempt,
-            guests: Guests { start: raw.guests.start, percent: raw.guests.percent, full: raw.guests.full },
+            guests: raw.guests.map_or_else(
+                || Guests::of(raw.connections),
+                |RawGuests { start, percent, full }| Guests { start, percent, full },
+            ),
         }
     }
 }
@@ -308,7 +304,7 @@ fn penalty_exempt<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpAddr>, D::
     texts.iter().map(parse).collect()
 }
 
-fn guests<'de, D: Deserializer<'de>>(from: D) -> Result<RawGuests, D::Error> {
+fn guests<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RawGuests>, D::Error> {
     let raw = RawGuests::deserialize(from)?;
     if raw.start == 0 || raw.start > raw.full || raw.full > 100_000 || !(1..=100).contains(&raw.percent) {
         return Err(D::Error::custom(format_args!(
@@ -316,7 +312,7 @@ fn guests<'de, D: Deserializer<'de>>(from: D) -> Result<RawGuests, D::Error> {
             raw.start, raw.percent, raw.full
         )));
     }
-    Ok(raw)
+    Ok(Some(raw))
 }
 
 fn within<'de, D, T>(from: D, key: &str, range: RangeInclusive<T>) -> Result<T, D::Error>
@@ -397,7 +393,9 @@ mod tests {
             "level:",
             "folder:",
         ] {
-            assert!(text.lines().any(|line| line.trim_start().starts_with(key)), "{key} is shown");
+            // Where the default goes with another key, it is a comment.
+            let mut lines = text.lines().map(|line| line.trim_start().trim_start_matches("// "));
+            assert!(lines.any(|line| line.starts_with(key)), "{key} is shown");
         }
     }
 
@@ -418,7 +416,7 @@ mod tests {
     #[test]
     fn each_value_can_be_set() {
         let text = format!(
-            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, sandbox: false, limits: (connections: 5, idle_seconds: 10, penalty_exempt: [\"::ffff:10.0.0.1\"], guests: (start: 3)),
+            "({PATHS}, listen: [\"127.0.0.1:0\", \"[::1]:0\", \"127.0.0.1:0\"], durability: fast, sandbox: false, limits: (connections: 5, idle_seconds: 10, penalty_exempt: [\"::ffff:10.0.0.1\"], guests: (start: 3, percent: 40, full: 5)),
             log: (level: debug, folder: \"/l\"))"
         );
         let config = load(&text).expect("sound");
@@ -431,7 +429,7 @@ mod tests {
             connections: 5,
             idle: Duration::from_secs(10),
             penalty_exempt: vec![IpAddr::from([10, 0, 0, 1])],
-            guests: Guests { start: 3, ..Limits::default().guests },
+            guests: Guests { start: 3, percent: 40, full: 5 },
             ..Limits::default()
         };
         assert_eq!(config.limits, expected);
@@ -462,11 +460,14 @@ mod tests {
                 "`penalty_exempt` has `localhost`: write an IP address",
             ),
             ("limits: (penalty_exempt: [\"10.0.0.0/8\"])", "write an IP address"),
-            ("limits: (guests: (start: 0))", "`guests` is (start: 0, percent: 30, full: 2048)"),
-            ("limits: (guests: (start: 9, full: 8))", "full at least start"),
-            ("limits: (guests: (percent: 101))", "percent 1 to 100"),
-            ("limits: (guests: (full: 100001))", "100000 at most"),
-            ("limits: (guests: (ful: 3))", "did you mean `full`?"),
+            (
+                "limits: (guests: (start: 0, percent: 30, full: 9))",
+                "`guests` is (start: 0, percent: 30, full: 9)",
+            ),
+            ("limits: (guests: (start: 9, percent: 30, full: 8))", "full at least start"),
+            ("limits: (guests: (start: 1, percent: 101, full: 8))", "percent 1 to 100"),
+            ("limits: (guests: (start: 1, percent: 30, full: 100001))", "100000 at most"),
+            ("limits: (guests: (start: 1, percent: 30, ful: 3))", "did you mean `full`?"),
             ("limits: (connections: -1)", ""),
             ("limits: (connections: 1e3)", ""),
             ("listen: []", "name at least one address"),

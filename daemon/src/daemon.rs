@@ -17,7 +17,7 @@ use sd_notify::NotifyState;
 use slog::{info, warn};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -258,6 +258,10 @@ impl Server {
 impl Host for Server {
     fn guests(&self) -> usize {
         self.shared.guests()
+    }
+
+    fn owes(&self, now: Instant, address: IpAddr) -> bool {
+        self.shared.owed(now, address).is_some()
     }
 
     fn machine(&mut self, peer: SocketAddr, now: Instant) -> Box<dyn Machine> {

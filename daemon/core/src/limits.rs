@@ -18,6 +18,8 @@ pub const SURVEY: Duration = Duration::from_secs(30);
 
 /// Password checks that may wait for a worker.
 pub const LOGIN_QUEUE: usize = 32;
+/// Connections of an address that owes: enough to be told so, and to go on with a token.
+pub const CONNECTIONS_IN_DEBT: usize = 8;
 /// Password checks of one source that may be under way.
 pub const LOGINS_PER_SOURCE: usize = 16;
 /// The most tokens at once.
@@ -54,6 +56,12 @@ pub struct Guests {
 }
 
 impl Guests {
+    /// What goes with so many connections: from half of them on.
+    #[must_use]
+    pub fn of(connections: usize) -> Self {
+        Self { start: connections.div_ceil(2), percent: 30, full: connections }
+    }
+
     /// Whether one more is turned away while there are `guests`; `roll` is any number, each as likely, and only asked for when it matters.
     #[must_use]
     pub fn turn_away(self, guests: usize, roll: impl FnOnce() -> u32) -> bool {
@@ -97,7 +105,7 @@ impl Default for Limits {
             entries: 1_000_000,
             penalty_exempt: Vec::new(),
             // One address alone cannot have so many.
-            guests: Guests { start: 1024, percent: 30, full: 2048 },
+            guests: Guests::of(2048),
         }
     }
 }

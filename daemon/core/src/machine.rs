@@ -54,8 +54,6 @@ pub enum Event {
     PeerClosed(ChannelId),
     /// The connection broke or was closed; nothing can be sent any more. Jobs still come home.
     Lost(ChannelId),
-    /// As [`Event::Lost`], for what the peer sent: it is not TLS, or breaks it.
-    Broken(ChannelId),
     /// The accounts were read anew.
     AccountsChanged,
     /// The daemon is ending: finish what runs, take nothing new.

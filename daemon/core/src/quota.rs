@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 /// What is used is the bytes in the home, the bytes in the parts of finished attempts, and what open uploads have reserved. Until an outcome is
 /// settled this is never less than what lies on the disk: an upload is counted by its reservation until it is counted in the home, and what is
 /// gone is counted until its removal is told. After a failure of the disk, or a panic, it may be more: then the ledger is [doubtful](Ledger::doubt).
+/// Whatever comes into a home or leaves it past the daemon is not seen before the next walk.
 #[derive(Debug)]
 pub struct Ledger {
     quota: Option<u64>,
@@ -162,10 +163,21 @@ impl Ledger {
         Ok(())
     }
 
-    /// An entry that holds `bytes` is gone (or was not made, with 0).
+    /// An entry that holds `bytes` is gone (or was not made, with 0). One that nobody had counted, because it came into the home past the daemon, is not
+    /// given back.
     pub fn removed(&mut self, bytes: u64) {
         self.home -= i128::from(bytes);
         self.home_entries -= 1;
+        // What is not counted yet is at most what is reserved.
+        let (bytes, entries) = (
+            i128::try_from(self.reserved).unwrap_or(i128::MAX),
+            i64::try_from(self.open).unwrap_or(i64::MAX),
+        );
+        if self.home < -bytes || self.home_entries < -entries {
+            self.home = self.home.max(-bytes);
+            self.home_entries = self.home_entries.max(-entries);
+            self.doubt();
+        }
     }
 
     /// The part `id` of a finished attempt is gone.

@@ -139,8 +139,7 @@ impl Conn {
             };
             if let Err(fault) = link.advance(now, &mut take) {
                 logs.lost(self.peer, &fault.to_string());
-                let event = if fault.is_of_peer() { Event::Broken(CH) } else { Event::Lost(CH) };
-                self.machine.on_event(now, event);
+                self.machine.on_event(now, Event::Lost(CH));
             }
             moved += taken;
         }

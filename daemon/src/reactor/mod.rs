@@ -28,6 +28,7 @@ use conn::{BUDGET, Conn, Turn};
 use ftp_core::Limits;
 use ftp_core::account::user_file::Users;
 use ftp_core::job::Outcome;
+use ftp_core::limits::CONNECTIONS_IN_DEBT;
 use ftp_core::machine::{Event, Machine};
 use link::Link;
 use mio::net::TcpStream;
@@ -53,6 +54,8 @@ const SWEEP: Duration = Duration::from_millis(500);
 pub trait Host {
     /// The connections on which nobody is logged in.
     fn guests(&self) -> usize;
+    /// Whether nobody at an address may log in for a while.
+    fn owes(&self, now: Instant, address: IpAddr) -> bool;
     /// The machine for a connection that was just accepted.
     fn machine(&mut self, peer: SocketAddr, now: Instant) -> Box<dyn Machine>;
     /// Other limits or accounts from now on.
@@ -319,6 +322,7 @@ impl<H: Host> Reactor<H> {
         let of_address = self.per_address.get(&peer.ip()).copied().unwrap_or(0);
         let is_full = self.conns.len() >= self.limits.connections
             || of_address >= self.limits.connections_per_address
+            || (of_address >= CONNECTIONS_IN_DEBT && self.host.owes(now, peer.ip()))
             || self.limits.guests.turn_away(self.host.guests(), &mut self.dice);
         if is_full {
             self.logs.turned_away(peer);

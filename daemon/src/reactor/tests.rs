@@ -268,6 +268,10 @@ impl Host for Sessions {
         self.shared.guests()
     }
 
+    fn owes(&self, now: Instant, address: IpAddr) -> bool {
+        self.shared.owed(now, address).is_some()
+    }
+
     fn machine(&mut self, mut peer: SocketAddr, now: Instant) -> Box<dyn Machine> {
         self.count += 1;
         if self.how.spread {

@@ -107,18 +107,6 @@ pub enum TlsFault {
     Cut,
 }
 
-impl TlsFault {
-    /// The peer sent what nobody who speaks our protocol sends. An alert is none of that: it may well be that the peer has no trust in us.
-    #[must_use]
-    pub fn is_of_peer(&self) -> bool {
-        match self {
-            Self::Refused(_) => true,
-            Self::Tls(error) => !matches!(error, rustls::Error::AlertReceived(_)),
-            Self::Cut => false,
-        }
-    }
-}
-
 /// Where a step of the record layer led.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 pub enum Offence {
     /// A name and a password that do not go together: 5 s, as sshd's `authfail`.
     WrongLogin,
-    /// A connection that is closed, and nobody tried to log in: 1 s, as `noauth`. So what looks every second whether somebody listens owes nothing for long.
+    /// A connection that ends, and nobody tried to log in: 1 s, as `noauth`. So what looks every second whether somebody listens owes nothing for long,
+    /// be it by another protocol, and so does a person who thinks about a password for longer than the daemon waits.
     NoLogin,
-    /// The time for the handshake or for a login has passed: 10 s, as `grace-exceeded`.
+    /// The time for the handshake has passed, which no person is asked for anything in: 10 s, as `grace-exceeded`.
     TooSlow,
-    /// It is not TLS, or not our protocol, before anybody is logged in: 10 s. Sshd has nothing like it.
+    /// It breaks our protocol, behind a handshake that only a client of it can do, before anybody is logged in: 10 s. Sshd has nothing like it.
     Nonsense,
 }
 

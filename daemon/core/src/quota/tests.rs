@@ -231,3 +231,14 @@ proptest! {
         assert_eq!(used(&ledger), (model.files.values().sum(), model.files.len() as u64));
     }
 }
+
+#[test]
+fn what_nobody_counted_is_not_given_back() {
+    let survey = Survey { bytes: 10, entries: 1, ..Survey::default() };
+    let mut ledger = Ledger::new(&survey, Some(100), 10);
+    // Somebody put a file of 90 bytes there by hand.
+    ledger.removed(90);
+    assert!(ledger.is_doubtful());
+    assert_eq!((ledger.account().used, ledger.account().entries), (0, 0));
+    assert!(ledger.reserve(id(1), 101).is_err());
+}

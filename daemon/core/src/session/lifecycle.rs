@@ -129,9 +129,9 @@ impl Session {
     }
 
     /// The connection is gone: nothing can be sent any more.
-    pub(super) fn lost(&mut self, now: Instant, offence: Offence) {
+    pub(super) fn lost(&mut self, now: Instant) {
         if !self.fx.mute {
-            self.charge(now, offence);
+            self.charge(now, Offence::NoLogin);
             self.over(now, "lost");
         }
         self.fx.outbox.clear();
@@ -191,7 +191,7 @@ impl Session {
                 self.close(now, "handshake_timeout", None);
             }
             State::Guest { .. } => {
-                self.charge(now, Offence::TooSlow);
+                self.charge(now, Offence::NoLogin);
                 self.close(
                     now,
                     "login_timeout",

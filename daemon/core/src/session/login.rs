@@ -73,23 +73,25 @@ pub(super) fn start(
     fx: &mut Effects,
 ) -> Step {
     let by = if login.token.is_some() { "token" } else { "password" };
-    let attempt = |stage| Entering { id, peer, given: login.user.clone(), by, started: now, stage };
+    let given = login.user.clone();
+    let attempt = |stage| Entering { id, peer, given: given.clone(), by, started: now, stage };
+    let name = UserName::new(&login.user).ok();
+    let account = name.and_then(|name| shared.user(&name).map(|user| (name, user)));
+    // A token is no guess: who has one may go on, whatever others at the address did.
+    if let (Some(token), Some((name, user))) = (&login.token, &account)
+        && shared.tokens().accept(now, token, name, user)
+    {
+        let stage = Stage::Waiting { name: name.clone(), user: user.clone(), since: now, look: now };
+        return attempt(stage).look(now, shared, fx);
+    }
     if let Some(owed) = shared.owed(now, peer.ip()) {
         let refusal =
             busy("too many failed logins or broken connections from your address", owed.as_secs() + 1);
         return refuse(id, peer, &login.user, "penalty", refusal, fx);
     }
-    let name = UserName::new(&login.user).ok();
-    let account = name.and_then(|name| shared.user(&name).map(|user| (name, user)));
-    let (token, password) = (login.token, login.password);
-    match (token, password) {
-        (Some(token), _) => match account {
-            Some((name, user)) if shared.tokens().accept(now, &token, &name, &user) => {
-                attempt(Stage::Waiting { name, user, since: now, look: now }).look(now, shared, fx)
-            }
-            // It ended with the daemon or with its account, or unused. It is no guess: nobody guesses one.
-            _ => attempt(failing("bad_token", &login.user, now, now)).still(),
-        },
+    match (login.token, login.password) {
+        // It ended with the daemon or with its account, or unused.
+        (Some(_), _) => attempt(failing("bad_token", &login.user, now, now)).still(),
         (None, Some(password)) => {
             let Some(place) = shared.begin_check(peer.ip()) else {
                 let refusal = busy("too many logins from your address at once", 2);

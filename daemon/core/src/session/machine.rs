@@ -266,8 +266,7 @@ impl Machine for Session {
                 self.charge(now, Offence::NoLogin);
                 self.close(now, "closed", None);
             }
-            Event::Lost(_) => self.lost(now, Offence::NoLogin),
-            Event::Broken(_) => self.lost(now, Offence::Nonsense),
+            Event::Lost(_) => self.lost(now),
             Event::AccountsChanged => {
                 let stale = matches!(&self.state, State::User(user)
                     if self.shared.user(&user.who.name).as_ref() != Some(&user.who.user));

@@ -19,13 +19,16 @@ fn drain(socket: &mut std::net::TcpStream) {
 }
 
 #[test]
-fn two_that_do_not_speak_tls_have_their_source_wait() {
+fn two_that_do_not_speak_tls_have_nobody_wait_and_twenty_do() {
     let daemon = Daemon::start(PLAIN);
-    for _ in 0..2 {
+    let probe = || {
         let mut socket = std::net::TcpStream::connect(daemon.address).expect("a connection");
         socket.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
         drain(&mut socket);
-    }
+    };
+    (0..2).for_each(|_| probe());
+    assert!(is_let_in(&daemon), "what looks when the certificate ends");
+    (0..20).for_each(|_| probe());
     assert!(!is_let_in(&daemon));
 }
 

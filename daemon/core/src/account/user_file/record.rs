@@ -4,6 +4,7 @@ use super::{USERS, User, UserFileFault, Users};
 use crate::account::password::PasswordHash;
 use crate::account::ron_text;
 use ftp_proto::UserName;
+use ftp_proto::limits::INTEGER;
 use ron::ser::PrettyConfig;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -113,6 +114,9 @@ impl<'de> Deserialize<'de> for User {
         let password = PasswordHash::parse(&record.password).map_err(|fault| {
             D::Error::custom(format_args!("the password is {fault}; set a new one with ftp-admin setup"))
         })?;
+        if record.quota.is_some_and(|quota| quota > INTEGER) {
+            return Err(D::Error::custom(format_args!("`quota` has to be at most {INTEGER}, or None")));
+        }
         Ok(Self { id: record.id, password, quota: record.quota })
     }
 }
@@ -172,6 +176,7 @@ mod tests {
             (format!("id: 1, pasword: \"{HASH}\", quota: 5"), "did you mean `password`?"),
             (format!("id: 1, password: \"{HASH}\""), "`quota` is missing"),
             (format!("id: 1, password: \"{HASH}\", quota: -5"), ""),
+            (format!("id: 1, password: \"{HASH}\", quota: 9007199254740993"), "at most 9007199254740992"),
             (format!("id: 1, password: \"{HASH}\", quota: \"{HASH}\""), ""),
             (format!("id: 18446744073709551616, password: \"{HASH}\", quota: 5"), ""),
             (format!("id: 1, password: \"x{HASH}\", quota: 5"), "not a scrypt PHC string"),

@@ -41,7 +41,7 @@ const GARBAGE: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Every way in which a connection ends, and what it is charged for.
-const LIVES: [(&str, Life, Option<Offence>); 20] = [
+const LIVES: [(&str, Life, Option<Offence>); 18] = [
     (
         "looked whether somebody listens",
         |world| ending(world.accept_from(HERE), Event::Lost(CH)),
@@ -68,12 +68,10 @@ const LIVES: [(&str, Life, Option<Offence>); 20] = [
         },
         Some(NoLogin),
     ),
-    ("is not TLS", |world| ending(world.accept_from(HERE), Event::Broken(CH)), Some(Nonsense)),
-    ("broke TLS after the handshake", |world| ending(world.connect(), Event::Broken(CH)), Some(Nonsense)),
     ("speaks something else", |world| saying(world.connect(), GARBAGE), Some(Nonsense)),
     ("speaks something else after its logout", |world| saying(logged_out(world), GARBAGE), Some(Nonsense)),
     ("took too long for the handshake", |world| waiting(world.accept_from(HERE), HANDSHAKE), Some(TooSlow)),
-    ("took too long to log in", |world| waiting(world.connect(), LOGIN), Some(TooSlow)),
+    ("took too long to log in", |world| waiting(world.connect(), LOGIN), Some(NoLogin)),
     ("was wrong and left", |world| ending(wrong_login(world), Event::PeerClosed(CH)), Some(WrongLogin)),
     (
         "was wrong, said so, and left",
@@ -122,7 +120,7 @@ fn each_end_of_a_connection_is_charged_for_what_it_is_and_once() {
 #[test]
 fn who_owes_is_told_how_long_and_others_are_not() {
     let world = World::new(None);
-    (0..2).for_each(|_| world.accept_from(HERE).tell(Event::Broken(CH)));
+    (0..2).for_each(|_| drop(saying(world.connect(), GARBAGE)));
     let mut peer = world.connect();
     peer.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
     let reply = peer.reply(1);
@@ -136,7 +134,7 @@ fn who_owes_is_told_how_long_and_others_are_not() {
 #[test]
 fn an_address_that_is_exempt_owes_nothing_from_the_reload_on_that_says_so() {
     let world = World::new(None);
-    (0..2).for_each(|_| world.accept_from(HERE).tell(Event::Broken(CH)));
+    (0..2).for_each(|_| drop(saying(world.connect(), GARBAGE)));
     assert!(world.shared.owed(world.now, HERE.into()).is_some());
     let limits = Limits { penalty_exempt: vec![HERE.into()], ..Limits::default() };
     world.shared.reload(Some(limits), None);
@@ -144,8 +142,8 @@ fn an_address_that_is_exempt_owes_nothing_from_the_reload_on_that_says_so() {
     for address in [HERE.into(), mapped.into()] {
         assert_eq!(world.shared.owed(world.now, address), None);
     }
-    (0..100).for_each(|_| world.accept_from(HERE).tell(Event::Broken(CH)));
-    (0..2).for_each(|_| world.accept_from(Ipv4Addr::new(127, 0, 0, 2)).tell(Event::Broken(CH)));
+    (0..100).for_each(|_| drop(saying(world.connect(), GARBAGE)));
+    (0..2).for_each(|_| drop(saying(world.connect_from(Ipv4Addr::new(127, 0, 0, 2)), GARBAGE)));
     assert!(world.shared.owed(world.now, Ipv4Addr::new(127, 0, 0, 2).into()).is_some(), "others do");
     world.shared.reload(Some(Limits::default()), None);
     assert_eq!(
@@ -182,4 +180,20 @@ fn a_connection_is_counted_as_a_guest_while_nobody_is_logged_in() {
         world.shared.reload(Some(Limits { penalty_exempt: vec![HERE.into()], ..Limits::default() }), None);
         assert_eq!(guests(), 0, "who {what}");
     }
+}
+
+/// Somebody else at the address cannot keep a client from going on.
+#[test]
+fn a_token_is_taken_from_an_address_that_owes() {
+    let world = World::new(None);
+    let mut peer = world.connect();
+    peer.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
+    let token = peer.reply(1)["ok"]["token"].clone();
+    (0..2).for_each(|_| drop(saying(world.connect(), GARBAGE)));
+    let mut again = world.connect();
+    again.ask(json!({"id": 1, "op": "login", "user": "ada", "token": token}));
+    assert!(again.reply(1)["ok"].is_object());
+    let mut other = world.connect();
+    other.ask(json!({"id": 1, "op": "login", "user": "ada", "token": "another"}));
+    assert_eq!(other.reply(1)["error"]["code"], "busy");
 }
