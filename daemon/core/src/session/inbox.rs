@@ -46,6 +46,8 @@ pub(super) struct Inbox {
     chunks: usize,
     requests: usize,
     bytes: usize,
+    /// The put that waits for its `begin`: what is sent before that would be in the way of its chunks.
+    opening: Option<u64>,
     /// The put whose chunks and `put_end` are being read.
     put: Option<u64>,
     /// It is eager: one chunk is all that may come.
@@ -90,7 +92,7 @@ impl Inbox {
         let request = match Request::parse(json) {
             Ok(request) => request,
             Err(Bad::Malformed(fault)) => return Err(fatal(fault)),
-            Err(_) if self.put.is_some() => return Err(out_of_place()),
+            Err(_) if self.is_reading_put() => return Err(out_of_place()),
             Err(Bad::Members { id } | Bad::Unsupported { id }) if self.is_taken(id, current) => {
                 return Err(same_id());
             }
@@ -115,7 +117,7 @@ impl Inbox {
                 }
                 Ok(Read::Queued)
             }
-            _ if self.put.is_some() => Err(out_of_place()),
+            _ if self.is_reading_put() => Err(out_of_place()),
             Op::PutEnd(_) => {
                 let refusal = Refusal::new(Code::BadRequest, "there is no put of that id to end");
                 Ok(self.queue(Item::Refused(request.id, refusal), json.len()))
@@ -132,6 +134,10 @@ impl Inbox {
                 self.expect_put(Some(request.id));
                 self.deframer.allow_chunks(size > 0);
                 self.one_chunk = true;
+                Ok(self.queue(Item::Request(request), json.len()))
+            }
+            Op::Put(_) => {
+                self.opening = Some(request.id);
                 Ok(self.queue(Item::Request(request), json.len()))
             }
             _ => Ok(self.queue(Item::Request(request), json.len())),
@@ -171,11 +177,18 @@ impl Inbox {
 
     /// The chunks of `put` may come now: it was answered `begin`.
     pub(super) fn begin_put(&mut self, put: u64) {
+        self.not_begun(put);
         self.expect_put(Some(put));
+    }
+
+    /// Nothing of `put` is to come, for it is refused.
+    pub(super) fn not_begun(&mut self, put: u64) {
+        self.opening.take_if(|opening| *opening == put);
     }
 
     /// `put` has failed: what belongs to it is dropped, up to its end.
     pub(super) fn fail_put(&mut self, put: u64) {
+        self.not_begun(put);
         if self.put == Some(put) {
             self.deaf = true;
         }
@@ -198,6 +211,7 @@ impl Inbox {
         let place =
             self.items.iter().position(|item| matches!(item, Item::Request(request) if request.id == id));
         let Some(place) = place else { return false };
+        self.not_begun(id);
         let rest = self.items.split_off(place);
         let mut rest = rest.into_iter();
         rest.next();
@@ -263,9 +277,9 @@ impl Inbox {
         self.chunks < BATCH && self.requests < requests.min(PIPELINE) && self.bytes < REQUEST_BYTES
     }
 
-    /// The put whose chunks are being dropped or read.
+    /// There is a put of which chunks and an end are still to come.
     pub(super) fn is_reading_put(&self) -> bool {
-        self.put.is_some()
+        self.put.is_some() || self.opening.is_some()
     }
 
     /// Nothing waits.
@@ -276,7 +290,7 @@ impl Inbox {
     /// Drops what waits.
     pub(super) fn clear(&mut self) {
         self.items.clear();
-        (self.chunks, self.requests, self.bytes) = (0, 0, 0);
+        (self.chunks, self.requests, self.bytes, self.opening) = (0, 0, 0, None);
     }
 
     /// Somebody is logged in from now on, or nobody.
@@ -308,8 +322,5 @@ fn same_id() -> Refusal {
 }
 
 fn out_of_place() -> Refusal {
-    Refusal::new(
-        Code::BadRequest,
-        "between the begin and the end of a put only chunks, ping and abort may come",
-    )
+    Refusal::new(Code::BadRequest, "from a put to its end only its chunks, ping and abort may come")
 }

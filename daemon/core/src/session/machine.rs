@@ -114,7 +114,10 @@ impl Session {
                 let step = login::start(id, login, self.peer, now, &self.shared, &mut self.fx);
                 self.step(now, until, step);
             }
-            Item::Request(Request { id, .. }) => self.fx.refuse(id, explain::not_logged_in()),
+            Item::Request(Request { id, .. }) => {
+                self.inbox.not_begun(id);
+                self.fx.refuse(id, explain::not_logged_in());
+            }
             Item::Refused(id, refusal) => self.fx.refuse(id, refusal),
             Item::Chunk(_) | Item::End(_) => {}
         }

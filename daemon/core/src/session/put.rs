@@ -53,6 +53,7 @@ pub(super) fn start(id: u64, put: Put, cx: &mut Context<'_>) -> Task {
     let part = part_id(&put.path);
     match reserve(&put, part, cx) {
         Err(refusal) => {
+            cx.inbox.not_begun(id);
             cx.fx.refuse(id, refusal.clone());
             record.note(cx, 0, None, Err(&refusal));
             Task::Idle

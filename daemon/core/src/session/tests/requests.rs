@@ -368,3 +368,49 @@ fn no_request_may_have_the_id_of_one_that_is_not_answered() {
     guest.ask(json!({"id": 1, "op": "ping"}));
     assert_eq!(guest.code(0), "bad_request");
 }
+
+/// Behind a request that waits its chunks would never be reached.
+#[test]
+fn what_follows_a_put_before_its_begin_does_not_bury_its_chunks() {
+    let content = file(9);
+    for (next, code) in [
+        (json!({"id": 6, "op": "stat", "path": "/"}), "bad_request"),
+        (json!({"id": 6, "op": "fly"}), "bad_request"),
+        (json!({"id": 5, "op": "put_end", "root": root(&content)}), "bad_request"),
+        (json!({"id": 6, "op": "put", "path": "/g", "size": 9}), "bad_request"),
+    ] {
+        let world = World::new(None);
+        let mut peer = world.login("ada");
+        peer.hold = true;
+        peer.ask(json!({"id": 5, "op": "put", "path": "/f", "size": 9}));
+        peer.ask(json!({"id": 7, "op": "ping"}));
+        assert!(peer.reply(7)["ok"].is_object());
+        peer.ask(next.clone());
+        assert_eq!((peer.code(0), peer.closed), (code.to_owned(), true), "{next}");
+        peer.release();
+    }
+    // What is refused, or given up, is in nobody's way.
+    let world = World::new(Some(8));
+    let mut guest = world.connect();
+    guest.ask(json!({"id": 1, "op": "put", "path": "/f", "size": 9}));
+    assert_eq!(guest.code(1), "not_logged_in");
+    guest.ask(json!({"id": 2, "op": "login", "user": "ada", "password": "secret"}));
+    assert!(guest.reply(2)["ok"].is_object());
+    guest.ask(json!({"id": 3, "op": "put", "path": "/f", "size": 9}));
+    assert_eq!(guest.code(3), "quota_exceeded");
+    guest.ask(json!({"id": 4, "op": "put", "path": "/nowhere/f", "size": 1}));
+    assert_eq!(guest.code(4), "not_found");
+    guest.hold = true;
+    guest.ask(json!({"id": 5, "op": "put", "path": "/f", "size": 1}));
+    guest.ask(json!({"id": 6, "op": "abort", "target": 5}));
+    guest.ask(json!({"id": 7, "op": "sum", "path": "/f"}));
+    guest.ask(json!({"id": 8, "op": "put", "path": "/f", "size": 1}));
+    guest.ask(json!({"id": 9, "op": "abort", "target": 8}));
+    assert_eq!(guest.code(8), "aborted");
+    assert!(guest.reply(9)["ok"].is_object());
+    guest.release();
+    assert_eq!(guest.code(5), "aborted");
+    assert!(guest.reply(6)["ok"].is_object());
+    assert_eq!(guest.code(7), "not_found");
+    assert!(guest.put(10, "/f", b"12345678")["ok"].is_object());
+}
