@@ -37,7 +37,15 @@ for patch in "${wanted[@]}"; do
         verdict="NOT NOTICED"
         escaped=$((escaped + 1))
     else
-        verdict="red: $(sed -nE 's/^(---- (.*) stdout ----|(seed [0-9]+: .{0,60}).*)$/\2\3/p' "$scratch/test.log" | head -1)"
+        status=$?
+        # A test that hangs, or a program that cannot be run, has noticed nothing.
+        red=$(sed -nE 's/^(---- (.*) stdout ----|(seed [0-9]+: .{0,60}).*)$/\2\3/p' "$scratch/test.log" | head -1)
+        verdict="red: $red"
+        if [ $status -eq 124 ] || [ -z "$red" ]; then
+            tail -20 "$scratch/test.log" >&2
+            verdict="FAILED WITH $status, NO TEST IS RED"
+            escaped=$((escaped + 1))
+        fi
     fi
     printf '%-42s %-42s %s\n' "$name" "${tests[*]}" "$verdict"
     git apply --reverse "$patch"
