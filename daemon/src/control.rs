@@ -59,7 +59,9 @@ pub fn notify(states: &[NotifyState<'_>]) {
 
 /// Reads everything anew; what is bad keeps the old.
 fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
-    logs.reopen();
+    for error in logs.reopen() {
+        warn!(logs.daemon, "a log cannot be opened anew; lines go on into the file that was open"; "why" => error.to_string());
+    }
     let mut tls = None;
     let mut limits = None;
     match Config::load(&old.file) {

@@ -1,21 +1,25 @@
 //! Where lines go: what the operator should see to stderr, logins to `login.log`, what users do to files to `operate.log`.
 //!
 //! A line is `key=value`, one per event, with everything foreign escaped. The threads that log only put a record into a bounded queue; when that is full the
-//! record is dropped and counted, for a slow disk must not hold the reactor.
+//! record is dropped and counted, for a slow disk must not hold the reactor. So is a line that a full disk does not take.
 
+mod file;
 mod line;
 
 use crate::config::{Level, LogConfig};
+use file::{Lines, Next};
 use ftp_core::audit::{Audit, LoginEvent};
 use ftp_proto::Printable;
-use line::{LineDrain, Reopened};
+use line::LineDrain;
 use slog::{Drain as _, Logger, debug, error, info, o, warn};
 use slog_async::{Async, OverflowStrategy};
 use slog_term::{PlainSyncDecorator, TermDecorator};
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Records that may wait for a slow disk.
@@ -29,8 +33,8 @@ pub struct Logs {
     pub daemon: Logger,
     login: Logger,
     operate: Logger,
-    /// Raised to have the files opened again.
-    reopen: Arc<AtomicUsize>,
+    /// The files by name, and where the threads that write them find their next one.
+    files: Vec<(PathBuf, Next<File>)>,
     noise: Noise,
 }
 
@@ -60,7 +64,6 @@ impl Logs {
     /// # Errors
     /// A file cannot be opened.
     pub fn open(config: &LogConfig) -> io::Result<(Arc<Self>, Guards)> {
-        let reopen = Arc::new(AtomicUsize::new(0));
         let level = match config.level {
             Level::Error => slog::Level::Error,
             Level::Warning => slog::Level::Warning,
@@ -70,18 +73,29 @@ impl Logs {
         let mut guards = Vec::new();
         let stderr = LineDrain::daemon(TermDecorator::new().stderr().build()).filter_level(level);
         let daemon = logger(stderr, &mut guards);
-        let mut file = |name: &str| -> io::Result<Logger> {
-            let file = Reopened::open(config.folder.join(name), Arc::clone(&reopen))?;
-            Ok(logger(LineDrain::audit(PlainSyncDecorator::new(file)), &mut guards))
+        let mut files = Vec::new();
+        let mut file = |name: &'static str| -> io::Result<Logger> {
+            let path = config.folder.join(name);
+            let (file, next, stderr) = (file::open(&path)?, Next::default(), daemon.clone());
+            let lines = Lines::new(file, Arc::clone(&next), move |lost, error: &io::Error| {
+                error!(stderr, "lines of a log cannot be written and are lost"; "log" => name, "lost" => lost, "why" => error.to_string());
+            });
+            files.push((path, next));
+            Ok(logger(LineDrain::audit(PlainSyncDecorator::new(lines)), &mut guards))
         };
         let (login, operate) = (file("login.log")?, file("operate.log")?);
-        let logs = Self { daemon, login, operate, reopen, noise: Noise::default() };
+        // The files' threads, which end first, may have something to say yet.
+        guards.rotate_left(1);
+        let logs = Self { daemon, login, operate, files, noise: Noise::default() };
         Ok((Arc::new(logs), Guards(guards)))
     }
 
-    /// Opens the files again with the next line: they may have been moved away.
-    pub fn reopen(&self) {
-        self.reopen.fetch_add(1, Ordering::Relaxed);
+    /// Opens the files again, for they may have been moved away. Returns why some cannot be: those go on where they are.
+    #[must_use]
+    pub fn reopen(&self) -> Vec<io::Error> {
+        let reopen =
+            |(path, next): &(PathBuf, Next<File>)| file::open(path).map(|file| file::replace(next, file));
+        self.files.iter().filter_map(|file| reopen(file).err()).collect()
     }
 
     /// Writes a note of a session to where it belongs.

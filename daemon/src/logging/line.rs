@@ -1,15 +1,10 @@
-//! How a line looks, and the file it goes to.
+//! How a line looks.
 
 use ftp_proto::Blotted;
 use ftp_proto::printable::is_printable;
 use slog::{KV as _, OwnedKVList, Record, Serializer};
 use slog_term::Decorator;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 /// Writes records as `time [level message] key=value …`.
@@ -82,7 +77,7 @@ impl Serializer for Pairs {
 }
 
 /// A value, in quotes if it would not be one word otherwise.
-struct Value<'a>(&'a str);
+pub(super) struct Value<'a>(pub(super) &'a str);
 
 impl std::fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -93,45 +88,6 @@ impl std::fmt::Display for Value<'_> {
         let text = self.0.replace('"', "\\\"");
         // Foreign text was made printable before; this keeps a line one line whatever is forgotten.
         write!(f, "\"{}\"", Blotted(&text))
-    }
-}
-
-/// A file for appending that is opened anew when told: whoever rotates logs moves the old one away.
-pub(super) struct Reopened {
-    path: PathBuf,
-    file: File,
-    told: Arc<AtomicUsize>,
-    seen: usize,
-}
-
-impl Reopened {
-    pub(super) fn open(path: PathBuf, told: Arc<AtomicUsize>) -> io::Result<Self> {
-        let file = append(&path)?;
-        let seen = told.load(Ordering::Relaxed);
-        Ok(Self { path, file, told, seen })
-    }
-}
-
-fn append(path: &PathBuf) -> io::Result<File> {
-    let open = File::options().append(true).create(true).mode(0o600).open(path);
-    open.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
-}
-
-impl io::Write for Reopened {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let told = self.told.load(Ordering::Relaxed);
-        if told != self.seen {
-            self.seen = told;
-            // When the new one cannot be opened, the old one goes on.
-            if let Ok(file) = append(&self.path) {
-                self.file = file;
-            }
-        }
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }
 
