@@ -1,6 +1,7 @@
 //! The threads that watch for signals and for changes of the user file, and tell the reactor what they found - read and checked, so that it never waits.
 
 use crate::config::Config;
+use crate::descriptors;
 use crate::logging::Logs;
 use crate::reactor::{Mailbox, Message};
 use crate::tls;
@@ -84,7 +85,10 @@ fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
                 }
                 Ok(new) => tls = Some(new.config),
             }
-            limits = Some(new.limits);
+            match descriptors::provide(&new.limits) {
+                Err(why) => error!(logs.daemon, "the limits are bad; the old ones stay"; "why" => why),
+                Ok(()) => limits = Some(new.limits),
+            }
         }
     }
     let users = match Users::load(&old.user_file()) {

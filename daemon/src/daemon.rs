@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::control;
+use crate::descriptors;
 use crate::logging::Logs;
 use crate::reactor::{Bound, Host, Reactor};
 use crate::sandbox::{Reach, Wall, confine};
@@ -40,10 +41,6 @@ SIGTERM ends: transfers may finish. SIGHUP reads limits, users and certificate a
 ";
 /// What the greeting and `--version` say.
 const SOFTWARE: &str = concat!("ftp-daemon/", env!("CARGO_PKG_VERSION"));
-/// Descriptors that a connection may need: the socket, a part and its sidecar; and those of its user's home.
-const DESCRIPTORS: u64 = 6;
-/// Descriptors of the process itself.
-const OWN_DESCRIPTORS: u64 = 64;
 
 /// What gives the daemon its disk, from the machine's.
 pub type OnDisk<'a> = &'a dyn Fn(Jail) -> Arc<dyn Storage>;
@@ -127,7 +124,7 @@ fn serve(config: &Config, storage: OnDisk<'_>) -> Result<ExitCode, String> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let _best_effort =
         rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    raise_descriptors(&config.limits)?;
+    descriptors::provide(&config.limits)?;
     let (tls, users) = check(config)?;
     prepare(config)?;
     let _lock = lock(&config.run().join("lock"))?;
@@ -213,26 +210,6 @@ fn lock(path: &Path) -> Result<File, String> {
             path.display()
         )),
         Err(error) => Err(format!("{}: {error}", path.display())),
-    }
-}
-
-fn raise_descriptors(limits: &Limits) -> Result<(), String> {
-    let want = limits.connections as u64 * DESCRIPTORS + OWN_DESCRIPTORS;
-    let now = rustix::process::getrlimit(Resource::Nofile);
-    if now.current.is_some_and(|current| current < want) {
-        let current = now.maximum.map_or(want, |maximum| maximum.min(want).max(now.current.unwrap_or(0)));
-        let _best_effort = rustix::process::setrlimit(
-            Resource::Nofile,
-            Rlimit { current: Some(current), maximum: now.maximum },
-        );
-    }
-    let least = limits.connections as u64 + OWN_DESCRIPTORS;
-    match rustix::process::getrlimit(Resource::Nofile).current {
-        Some(current) if current < least => Err(format!(
-            "the limit of open files is {current}, too low for {} connections: raise LimitNOFILE (ulimit -n) to {want}, or lower limits.connections",
-            limits.connections
-        )),
-        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod cert;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod descriptors;
 pub mod logging;
 pub mod reactor;
 pub mod sandbox;

@@ -149,6 +149,26 @@ fn a_bad_config_keeps_the_old_one_and_says_so() {
 }
 
 #[test]
+fn limits_that_the_open_files_do_not_allow_are_refused_at_a_reload_as_at_the_start() {
+    let site = Site::with_config("limits: (connections: 100),");
+    let few_files = || {
+        let mut command = Command::new("bash");
+        command.args(["-c", "ulimit -n 300 && exec \"$0\" -c \"$1\""]).arg(binary("ftp-daemon"));
+        command.arg(site.config());
+        command
+    };
+    let daemon = Daemon::spawn(few_files());
+    site.write_config("limits: (connections: 2048),");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("reloaded limits=false certificate=true users=true");
+    let why = "the limit of open files is 300, too low for 2048 connections: raise LimitNOFILE";
+    let log = daemon.log();
+    assert!(log.contains("the limits are bad; the old ones stay") && log.contains(why), "{log}");
+    drop(daemon);
+    assert!(run(few_files(), "").expect(1).err.contains(why));
+}
+
+#[test]
 fn a_bad_certificate_keeps_the_old_one_and_a_good_one_is_taken() {
     let site = Site::new();
     site.user("alice", "none");
