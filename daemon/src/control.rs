@@ -4,12 +4,14 @@ use crate::config::Config;
 use crate::descriptors;
 use crate::logging::Logs;
 use crate::reactor::{Mailbox, Message};
+use crate::sandbox::{Wall, is_refused};
 use crate::tls;
-use ftp_core::account::user_file::{UserFileFault, Users};
+use ftp_core::account::user_file::Users;
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use slog::{error, info, warn};
+use std::fmt::Display;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -20,17 +22,23 @@ use std::time::{Duration, SystemTime};
 /// How often the user file is looked at: a changed or removed user is out within a second.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// Starts the threads. They end with the process.
+/// Starts the threads, behind the wall that stands. They end with the process.
 ///
 /// # Errors
 /// The system gives no thread or signal handler.
-pub fn start(config: &Config, users: Users, mailbox: &Mailbox, logs: &Arc<Logs>) -> io::Result<()> {
+pub fn start(
+    config: &Config,
+    wall: Option<Wall>,
+    users: Users,
+    mailbox: &Mailbox,
+    logs: &Arc<Logs>,
+) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (config_for_signals, mail, log) = (config.clone(), mailbox.clone(), Arc::clone(logs));
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in &mut signals {
             let goes_on = if signal == SIGHUP {
-                reload(&config_for_signals, &mail, &log)
+                reload(&config_for_signals, wall, &mail, &log)
             } else {
                 terminate(&mail, &log)
             };
@@ -42,7 +50,7 @@ pub fn start(config: &Config, users: Users, mailbox: &Mailbox, logs: &Arc<Logs>)
     let (config, mail, log) = (config.clone(), mailbox.clone(), Arc::clone(logs));
     thread::Builder::new()
         .name("accounts".into())
-        .spawn(move || watch(&config.user_file(), users, &mail, &log))?;
+        .spawn(move || watch(&config.user_file(), wall, users, &mail, &log))?;
     Ok(())
 }
 
@@ -58,15 +66,24 @@ pub fn notify(states: &[NotifyState<'_>]) {
     let _nobody = sd_notify::notify(states);
 }
 
+/// What is wrong, and what the wall may have to do with it if the kernel refused something.
+fn why(fault: &dyn Display, wall: Option<Wall>, is_refused: bool) -> String {
+    format!("{fault}{}", wall.filter(|_| is_refused).map_or("", Wall::hint))
+}
+
 /// Reads everything anew; what is bad keeps the old.
-fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
+fn reload(old: &Config, wall: Option<Wall>, mailbox: &Mailbox, logs: &Logs) -> bool {
     for error in logs.reopen() {
-        warn!(logs.daemon, "a log cannot be opened anew; lines go on into the file that was open"; "why" => error.to_string());
+        let why = why(&error, wall, error.kind() == io::ErrorKind::PermissionDenied);
+        warn!(logs.daemon, "a log cannot be opened anew; lines go on into the file that was open: see to the folder, then restart the daemon"; "why" => why);
     }
     let mut tls = None;
     let mut limits = None;
     match Config::load(&old.file) {
-        Err(fault) => error!(logs.daemon, "the config is bad; the old one stays"; "why" => fault.to_string()),
+        Err(fault) => {
+            let why = why(&fault, wall, is_refused(&[&old.file]));
+            error!(logs.daemon, "the config is bad; the old one stays"; "why" => why);
+        }
         Ok(new) => {
             if (&new.listen, &new.data, new.durability, new.sandbox, &new.log)
                 != (&old.listen, &old.data, old.durability, old.sandbox, &old.log)
@@ -75,13 +92,8 @@ fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
             }
             match tls::load(&new.certificate, &new.private_key, &new.data, SystemTime::now()) {
                 Err(fault) => {
-                    error!(logs.daemon, "the certificate is bad; the old one stays"; "why" => fault.to_string());
-                    if old.sandbox && folders(&new) != folders(old) {
-                        warn!(
-                            logs.daemon,
-                            "it, or its key, is in another folder than at the start, which the sandbox keeps from the daemon: restart it"
-                        );
-                    }
+                    let why = why(&fault, wall, is_refused(&[&new.certificate, &new.private_key]));
+                    error!(logs.daemon, "the certificate is bad; the old one stays"; "why" => why);
                 }
                 Ok(new) => tls = Some(new.config),
             }
@@ -93,7 +105,8 @@ fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
     }
     let users = match Users::load(&old.user_file()) {
         Err(fault) => {
-            error!(logs.daemon, "the user file is bad; the old one stays"; "why" => fault.to_string());
+            let why = why(&fault, wall, is_refused(&[&old.user_file()]));
+            error!(logs.daemon, "the user file is bad; the old one stays"; "why" => why);
             None
         }
         Ok(users) => Some(users),
@@ -102,19 +115,15 @@ fn reload(old: &Config, mailbox: &Mailbox, logs: &Logs) -> bool {
     mailbox.send(Message::Reload { limits, users, tls })
 }
 
-fn folders(config: &Config) -> [Option<&Path>; 2] {
-    [config.certificate.parent(), config.private_key.parent()]
-}
-
 /// Looks at the user file again and again.
-fn watch(file: &Path, mut known: Users, mailbox: &Mailbox, logs: &Logs) {
+fn watch(file: &Path, wall: Option<Wall>, mut known: Users, mailbox: &Mailbox, logs: &Logs) {
     let (mut seen, mut there) = (None, false);
     loop {
         let now = version(file);
         // An editor may have moved the old file away and not have written the new one yet: only the second look believes it.
         let is_away = std::mem::replace(&mut there, now.is_some()) && now.is_none();
         if Some(now) != seen && !is_away {
-            let loaded = Users::load(file);
+            let loaded = Users::load(file).map_err(|fault| why(&fault, wall, is_refused(&[file])));
             // What changes while it is read is read again.
             if version(file) == now {
                 seen = Some(now);
@@ -128,10 +137,10 @@ fn watch(file: &Path, mut known: Users, mailbox: &Mailbox, logs: &Logs) {
 }
 
 /// Tells the reactor of accounts that are others than the known ones. False when it is gone.
-fn take(loaded: Result<Users, UserFileFault>, known: &mut Users, mailbox: &Mailbox, logs: &Logs) -> bool {
+fn take(loaded: Result<Users, String>, known: &mut Users, mailbox: &Mailbox, logs: &Logs) -> bool {
     match loaded {
-        Err(fault) => {
-            error!(logs.daemon, "the user file is bad; the old one stays"; "why" => fault.to_string());
+        Err(why) => {
+            error!(logs.daemon, "the user file is bad; the old one stays"; "why" => why);
             true
         }
         Ok(users) if users != *known => {

@@ -137,11 +137,11 @@ fn serve(config: &Config, storage: OnDisk<'_>) -> Result<ExitCode, String> {
     }
     let bound = Bound::new(&config.listen).map_err(|error| error.to_string())?;
     // From here on every thread is behind the one wall, and those that serve behind the other as well.
-    wall(config, Reach::outer)?;
+    let outer = wall(config, Reach::outer)?;
     let (logs, guards) =
         Logs::open(&config.log).map_err(|error| format!("a log cannot be opened: {error}"))?;
     let no_thread = |error: io::Error| format!("a thread cannot be started: {error}");
-    control::start(config, users.clone(), &bound.mailbox(), &logs).map_err(no_thread)?;
+    control::start(config, outer, users.clone(), &bound.mailbox(), &logs).map_err(no_thread)?;
     let wall = wall(config, Reach::inner)?;
     for address in bound.addresses().map_err(|error| error.to_string())? {
         say(&format!("listening on {address}"));

@@ -15,6 +15,8 @@ use landlock::{
     PathBeneath, PathFd, PathFdError, Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _,
     RulesetStatus, make_bitflags,
 };
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,9 @@ const NETWORK: ABI = ABI::V10;
 const TERMINALS: [&str; 3] = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"];
 /// The reactor keeps it open for the moment in which it has no other descriptor.
 const NULL: &str = "/dev/null";
+
+/// What to do when a folder is not the one around which the wall was put up.
+const REPLACED: &str = "; the sandbox was put up at the start for the folders that were there then: if one of them was replaced, or another is meant now, restart the daemon (systemctl restart ftp-daemon)";
 
 /// What may be reached behind a wall.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +85,22 @@ impl fmt::Display for Wall {
             }
         }
     }
+}
+
+impl Wall {
+    /// What else may be behind it when the kernel refuses a file to a thread behind this wall.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        if matches!(self, Self::Landlock(_)) { REPLACED } else { "" }
+    }
+}
+
+/// Whether this thread is refused the reading of one of these files.
+#[must_use]
+pub fn is_refused(files: &[&Path]) -> bool {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let open = |file: &&Path| rustix::fs::open(*file, flags, Mode::empty());
+    files.iter().any(|file| open(file).err() == Some(Errno::ACCESS))
 }
 
 /// The kernel has Landlock, and the wall could not be raised.

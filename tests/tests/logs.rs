@@ -1,10 +1,12 @@
 //! The logs of what users do: on a disk that is full, and moved away.
 
+use ftp_daemon::sandbox::{Reach, Wall, confine};
 use ftp_tests::accounts;
 use ftp_tests::site::{Site, eventually};
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::thread;
 
 #[test]
 fn lines_that_a_full_disk_does_not_take_are_told_at_once_and_where_they_are_missing() {
@@ -30,4 +32,39 @@ fn lines_that_a_full_disk_does_not_take_are_told_at_once_and_where_they_are_miss
     let first = text.lines().next().expect("a line");
     assert!(first.contains(" note=\"lines could not be written\" count=3 why=\"No space left"), "{text}");
     assert!(!text.contains("path=/c"), "{text}");
+}
+
+/// Whether this kernel has what the sandbox is made of; says loudly when it has not.
+fn has_landlock() -> bool {
+    let wall = thread::spawn(|| confine(&Reach { read: Vec::new(), write: Vec::new() })).join();
+    let has = matches!(wall.expect("no panic").expect("no fault"), Wall::Landlock(_));
+    if !has {
+        println!("SKIPPED: this kernel has no Landlock");
+    }
+    has
+}
+
+/// What is said when the sandbox keeps something from the daemon.
+const REPLACED: &str = "the sandbox was put up at the start for the folders that were there then";
+
+#[test]
+fn a_log_whose_folder_was_replaced_is_told_and_the_old_file_goes_on() {
+    if !has_landlock() {
+        return;
+    }
+    let site = Site::new();
+    site.set_accounts(&accounts::of(["alice"]));
+    let daemon = site.start();
+    fs::rename(site.path("var/log"), site.path("var/log.old")).expect("moved");
+    fs::create_dir(site.path("var/log")).expect("made");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("reloaded limits=true certificate=true users=true");
+    let told = daemon.log();
+    let told: Vec<_> = told.lines().filter(|line| line.contains("a log cannot be opened anew")).collect();
+    assert_eq!(told.len(), 2, "{}", daemon.log());
+    assert!(told.iter().all(|line| line.contains(REPLACED) && line.contains("restart")), "{told:?}");
+    let _served = site.script(daemon.port, "alice", "mkdir d").expect(0);
+    eventually("the old log goes on", || {
+        fs::read_to_string(site.path("var/log.old/operate.log")).is_ok_and(|text| text.contains("path=/d"))
+    });
 }

@@ -161,10 +161,48 @@ fn a_certificate_out_of_reach_is_told_with_what_to_do() {
     fs::write(site.config(), moved).expect("written");
     daemon.signal(Signal::HUP);
     daemon.wait_for("the certificate is bad; the old one stays");
-    daemon
-        .wait_for("in another folder than at the start, which the sandbox keeps from the daemon: restart it");
+    daemon.wait_for(REPLACED);
     drop(daemon);
     let _restarted = site.start();
+}
+
+/// What is said when the wall is in the way.
+const REPLACED: &str = "the sandbox was put up at the start for the folders that were there then: if one of them was replaced, or another is meant now, restart the daemon (systemctl restart ftp-daemon)";
+
+#[test]
+fn a_folder_that_was_replaced_is_told_with_what_to_do() {
+    if !has_landlock() {
+        return;
+    }
+    // Without the wall a new folder is as good as the old one.
+    for (more, in_force) in [("", true), ("sandbox: false,", false)] {
+        let (site, elsewhere) = (Site::with_config(more), tempfile::tempdir().expect("a folder"));
+        let certs = elsewhere.path().join("certs");
+        fs::rename(site.path("certs"), &certs).expect("moved");
+        let text = fs::read_to_string(site.config()).expect("there");
+        let moved = text.replace("\"certs/", &format!("\"{}/", certs.display()));
+        fs::write(site.config(), moved).expect("written");
+        let daemon = site.start();
+        let old = elsewhere.path().join("certs.old");
+        fs::rename(&certs, &old).expect("moved");
+        fs::create_dir(&certs).expect("made");
+        for name in ["server.pem", "server.key"] {
+            fs::copy(old.join(name), certs.join(name)).expect("copied");
+        }
+        daemon.signal(Signal::HUP);
+        daemon.wait_for("reloaded");
+        let log = daemon.log();
+        let line = log.lines().find(|line| line.contains("the certificate is bad; the old one stays"));
+        assert_eq!(line.is_some_and(|line| line.contains(REPLACED)), in_force, "{log}");
+        assert_eq!(log.contains("Permission denied"), in_force, "{log}");
+    }
+    // What is bad by itself is not blamed on the wall.
+    let site = Site::new();
+    let daemon = site.start();
+    fs::write(site.path("certs/server.pem"), "none\n").expect("written");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for("reloaded");
+    assert!(daemon.log().contains("the certificate is bad") && !daemon.log().contains(REPLACED));
 }
 
 #[test]
