@@ -76,7 +76,8 @@ for row in "${chosen[@]}"; do
     verdict=held
     env "${environment[@]}" cargo test --quiet --locked "${test[@]}" -- --nocapture >"$log" 2>&1 || verdict=broken
     skipped=$(sed -n 's/^SKIPPED: //p' "$log" | head -1)
-    trials=$(awk '$1 == "trials:" { sum += $2 } END { printf "%.0f", sum }' "$log")
+    # The harness may have put its dot before it.
+    trials=$(grep -oE 'trials: [0-9]+' "$log" | awk '{ sum += $2 } END { printf "%.0f", sum }' || true)
     if [ $verdict = held ] && [ -n "$skipped" ]; then
         printf '%-58s %10s %9s  %s\n' "$promise" 0 SKIPPED "$skipped"
     elif [ $verdict = held ] && [ "$trials" -gt 0 ]; then
