@@ -63,9 +63,11 @@ done <<<"$rows"
 [ ${#chosen[@]} -gt 0 ] || { echo "torture.sh: no row has any of these words in it" >&2; exit 2; }
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/torture.XXXXXX")
+broken=0
+# What broke is kept, to be read.
+trap '[ $broken -gt 0 ] || rm -rf -- "$logs"' EXIT
 cargo build --quiet --locked -p ftp-daemon -p ftp-cli
 cargo test --quiet --locked --no-run -p ftp-core -p ftp-tests
-broken=0
 printf '%-58s %10s %9s  %s\n' promise trials failures "at most, with 95 % confidence"
 for row in "${chosen[@]}"; do
     IFS='|' read -r promise variable rate test <<<"$row"
@@ -89,4 +91,3 @@ for row in "${chosen[@]}"; do
     fi
 done
 [ $broken -eq 0 ] || { echo "torture.sh: $broken of ${#chosen[@]} promises were broken" >&2; exit 1; }
-rm -rf -- "$logs"

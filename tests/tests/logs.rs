@@ -1,12 +1,11 @@
 //! The logs of what users do: on a disk that is full, and moved away.
 
-use ftp_daemon::sandbox::{Reach, Wall, confine};
 use ftp_tests::accounts;
+use ftp_tests::landlock::has_landlock;
 use ftp_tests::site::{Site, eventually};
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::thread;
 
 #[test]
 fn lines_that_a_full_disk_does_not_take_are_told_at_once_and_where_they_are_missing() {
@@ -34,16 +33,6 @@ fn lines_that_a_full_disk_does_not_take_are_told_at_once_and_where_they_are_miss
     let late = ["path=/a", "path=/b", "path=/c"].iter().filter(|path| text.contains(**path)).count();
     let note = format!(" note=\"lines could not be written\" count={} why=\"No space left", 3 - late);
     assert!(late < 3 && first.contains(&note), "{text}");
-}
-
-/// Whether this kernel has what the sandbox is made of; says loudly when it has not.
-fn has_landlock() -> bool {
-    let wall = thread::spawn(|| confine(&Reach { read: Vec::new(), write: Vec::new() })).join();
-    let has = matches!(wall.expect("no panic").expect("no fault"), Wall::Landlock(_));
-    if !has {
-        println!("SKIPPED: this kernel has no Landlock");
-    }
-    has
 }
 
 /// What is said when the sandbox keeps something from the daemon.

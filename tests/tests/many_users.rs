@@ -6,9 +6,9 @@ use ftp_cli::failure::Failure;
 use ftp_cli::interrupt::Interrupt;
 use ftp_cli::transfer::{self, Folder};
 use ftp_cli::trust::Trust;
-use ftp_cli::watch::Watch;
 use ftp_proto::message::{Account, Kind, Secret};
 use ftp_proto::{Code, VirtualPath};
+use ftp_tests::quiet::Silent;
 use ftp_tests::sample;
 use ftp_tests::site::{Flag, Site};
 use std::os::unix::fs::MetadataExt as _;
@@ -19,16 +19,6 @@ use std::time::Duration;
 const USERS: u64 = 32;
 const SESSIONS: u64 = 4;
 const ROUNDS: u64 = 12;
-
-struct Silent;
-
-impl Watch for Silent {
-    fn checking(&mut self, _: u64, _: u64) {}
-    fn begin(&mut self, _: u64, _: u64) {}
-    fn at(&mut self, _: u64) {}
-    fn finishing(&mut self) {}
-    fn note(&mut self, _: &str) {}
-}
 
 fn path(text: &str) -> VirtualPath {
     VirtualPath::new(text).expect("a path")

@@ -1,25 +1,14 @@
 //! The kernel's wall around the daemon: what a jail that leaks still cannot do, and that all the daemon itself has to do goes on.
 
-use ftp_daemon::sandbox::{Reach, Wall, confine};
 use ftp_tests::accounts;
 use ftp_tests::binaries::{binary, example};
+use ftp_tests::landlock::has_landlock;
 use ftp_tests::site::{Daemon, Site, eventually, run};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
-use std::thread;
-
-/// Whether this kernel has what the sandbox is made of; says loudly when it has not.
-fn has_landlock() -> bool {
-    let wall = thread::spawn(|| confine(&Reach { read: Vec::new(), write: Vec::new() })).join();
-    let has = matches!(wall.expect("no panic").expect("no fault"), Wall::Landlock(_));
-    if !has {
-        println!("SKIPPED: this kernel has no Landlock");
-    }
-    has
-}
 
 /// Starts a daemon whose jail leaks, has somebody log in, and says how each attempt ended.
 fn leaks(config: &str) -> (Site, BTreeMap<String, String>) {

@@ -8,11 +8,11 @@ use ftp_cli::failure::{Cause, Failure};
 use ftp_cli::interrupt::Interrupt;
 use ftp_cli::transfer::{self, Folder, Report};
 use ftp_cli::trust::Trust;
-use ftp_cli::watch::Watch;
 use ftp_proto::VirtualPath;
 use ftp_proto::message::Secret;
 use ftp_tests::accounts::{self, PASSWORD};
 use ftp_tests::proxy::Proxy;
+use ftp_tests::quiet::Silent;
 use ftp_tests::sample;
 use ftp_tests::site::Site;
 use std::fs;
@@ -20,16 +20,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const SIZE: u64 = 1_000_000;
-
-struct Silent;
-
-impl Watch for Silent {
-    fn checking(&mut self, _: u64, _: u64) {}
-    fn begin(&mut self, _: u64, _: u64) {}
-    fn at(&mut self, _: u64) {}
-    fn finishing(&mut self) {}
-    fn note(&mut self, _: &str) {}
-}
 
 struct Scene {
     server: Server,
