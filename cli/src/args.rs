@@ -3,6 +3,7 @@
 use crate::command::Manner;
 use crate::config::{self, Config};
 use crate::connect::Server;
+use crate::console::Voice;
 use crate::failure::{Failure, shown};
 use crate::progress::When;
 use crate::trust::{Fingerprint, Trust};
@@ -46,6 +47,7 @@ Transfers and output
       --retries N          how often a lost connection is made anew: 5 without it; or 'forever'
       --progress WHEN      auto, always or never
   -q, --quiet              only results and errors
+  -j, --json               one JSON object per line for everything that happens; cli/JSON.md describes them
   -h, --help   -V, --version
 
 Exit codes: 0 done, 1 failed, 2 not understood, 3 no connection or connection lost, 4 login refused, 5 server not trusted,
@@ -80,8 +82,8 @@ pub struct Run {
     pub keep_going: bool,
     /// Ask nothing.
     pub no_input: bool,
-    /// Only results and errors.
-    pub quiet: bool,
+    /// How much is said, and in which form.
+    pub voice: Voice,
     /// How transfers are done.
     pub manner: Manner,
     /// The folders.
@@ -96,7 +98,8 @@ fn options() -> Options {
     for long in ["password-file", "ca", "fingerprint", "forget", "timeout", "config", "retries", "progress"] {
         options.optopt("", long, "", "");
     }
-    for (short, long) in [("k", "keep-going"), ("q", "quiet"), ("h", "help"), ("V", "version")] {
+    for (short, long) in [("k", "keep-going"), ("q", "quiet"), ("j", "json"), ("h", "help"), ("V", "version")]
+    {
         options.optflag(short, long, "");
     }
     options.optflag("", "accept-new", "").optflag("", "no-input", "");
@@ -172,7 +175,7 @@ pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
         script,
         keep_going: matches.opt_present("keep-going"),
         no_input: matches.opt_present("no-input"),
-        quiet: matches.opt_present("quiet"),
+        voice: Voice { quiet: matches.opt_present("quiet"), json: matches.opt_present("json") },
         manner: Manner { progress: progress(&matches)?, retries },
         config: Config::load(matches.opt_str("config").map(PathBuf::from).as_deref())?,
     })))

@@ -1,5 +1,6 @@
-//! Where results are printed and questions asked. Results go to stdout; everything else to stderr.
+//! Where results are printed and questions asked. Results go to stdout; everything else to stderr. With `-j`, everything goes to stdout, as JSON.
 
+use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
 use ftp_proto::Blotted;
@@ -19,19 +20,34 @@ pub enum Said<T> {
     Exit,
 }
 
+/// How much is said, and in which form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Voice {
+    /// Only results and errors.
+    pub quiet: bool,
+    /// One JSON object per line instead of text.
+    pub json: bool,
+}
+
 /// The terminal, or what stands in for it.
 pub struct Console {
     interrupt: Interrupt,
-    quiet: bool,
+    voice: Voice,
     interactive: bool,
 }
 
 impl Console {
     /// `interactive` only where a person can answer: a terminal, unless `--no-input` says otherwise.
     #[must_use]
-    pub fn new(interrupt: Interrupt, quiet: bool, input: bool) -> Self {
+    pub fn new(interrupt: Interrupt, voice: Voice, input: bool) -> Self {
         let interactive = input && io::stdin().is_terminal() && io::stderr().is_terminal();
-        Self { interrupt, quiet, interactive }
+        Self { interrupt, voice, interactive }
+    }
+
+    /// Everything is said in JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.voice.json
     }
 
     /// Somebody can be asked.
@@ -46,31 +62,54 @@ impl Console {
         io::stdout().is_terminal()
     }
 
-    /// Prints a line of a result.
+    /// Prints a result: the text, or the event.
     ///
     /// # Errors
     /// Nobody reads it any more; that is no news for anybody, so the failure has no text.
-    pub fn print(&self, line: &str) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        let written = stdout
-            .write_all(clean(line).as_bytes())
-            .and_then(|()| stdout.write_all(b"\n"))
-            .and_then(|()| stdout.flush());
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::new(Cause::Failed, "").fatal(),
-            _ => Failure::new(Cause::Failed, format!("cannot write to stdout: {error}")).fatal(),
-        })
+    pub fn result(&self, event: &Event<'_>, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        write(&if self.voice.json { event.line() } else { clean(&text()) })
     }
 
-    /// Says something that is not a result, unless `--quiet`.
+    /// Says what was done, unless `--quiet`: the text goes to stderr. As an event it is a result like any other.
+    ///
+    /// # Errors
+    /// As [`Console::result`].
+    pub fn tell(&self, event: &Event<'_>, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.voice.json {
+            return write(&event.line());
+        }
+        if !self.voice.quiet {
+            self.say(&text());
+        }
+        Ok(())
+    }
+
+    /// Prints lines that are text in any case, such as help and the version.
+    ///
+    /// # Errors
+    /// As [`Console::result`].
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        write(&clean(text))
+    }
+
+    /// Says something for a person, unless `--quiet`.
     pub fn note(&self, line: &str) {
-        if !self.quiet {
+        if !self.voice.quiet {
             self.complain(line);
         }
     }
 
-    /// Says what went wrong.
+    /// Says something for a person, in any case.
     pub fn complain(&self, line: &str) {
+        if self.voice.json {
+            // When stdout is closed the next result says so.
+            let _ = write(&Event::Note { message: line }.line());
+        } else {
+            self.say(line);
+        }
+    }
+
+    fn say(&self, line: &str) {
         // When stderr is closed there is nowhere to say so.
         let _ = writeln!(io::stderr().lock(), "{}", clean(line));
     }
@@ -80,9 +119,13 @@ impl Console {
         if failure.message.is_empty() {
             return;
         }
-        self.complain(&failure.message);
+        if self.voice.json {
+            let _ = write(&Event::Error { error: failure.into() }.line());
+            return;
+        }
+        self.say(&failure.message);
         if let Some(hint) = &failure.hint {
-            self.complain(&format!("  {hint}"));
+            self.say(&format!("  {hint}"));
         }
     }
 
@@ -131,6 +174,19 @@ impl Console {
             }
         }
     }
+}
+
+/// Writes a line to stdout.
+fn write(line: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout
+        .write_all(line.as_bytes())
+        .and_then(|()| stdout.write_all(b"\n"))
+        .and_then(|()| stdout.flush());
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::new(Cause::Failed, "").fatal(),
+        _ => Failure::new(Cause::Failed, format!("cannot write to stdout: {error}")).fatal(),
+    })
 }
 
 /// Lines as they may be shown. What is foreign in them was escaped where it was put in; this is for what was forgotten.

@@ -37,6 +37,23 @@ impl Cause {
     pub fn exit_code(self) -> u8 {
         self as u8
     }
+
+    /// The kind, in a word for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Connection => "connection",
+            Self::Login => "login",
+            Self::Identity => "identity",
+            Self::NotFound => "not_found",
+            Self::NotPermitted => "not_permitted",
+            Self::Full => "full",
+            Self::Verification => "verification",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// A failure, ready to be shown: what happened, and what to do.

@@ -11,6 +11,7 @@ pub mod command;
 pub mod config;
 pub mod connect;
 pub mod console;
+pub mod event;
 pub mod failure;
 pub mod interrupt;
 pub mod link;

@@ -6,7 +6,8 @@ use crate::args::{self, Plan, Run};
 use crate::client::Client;
 use crate::command::{Next, Shell};
 use crate::config;
-use crate::console::{Console, Said};
+use crate::console::{Console, Said, Voice};
+use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
 use crate::session::Session;
@@ -33,7 +34,8 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             if !failure.message.is_empty() {
-                let console = Console::new(Interrupt::default(), false, false);
+                let json = std::env::args_os().skip(1).any(|word| word == "-j" || word == "--json");
+                let console = Console::new(Interrupt::default(), Voice { quiet: false, json }, false);
                 console.show(&failure.clone().about("ftp-cli"));
             }
             ExitCode::from(failure.cause.exit_code())
@@ -49,11 +51,11 @@ fn start() -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::new(Cause::Failed, format!("cannot catch Ctrl-C: {error}")))?;
     match args::read(&arguments, io::stdin().is_terminal())? {
         Plan::Print(text) => {
-            Console::new(interrupt, false, false).print(&text)?;
+            Console::new(interrupt, Voice::default(), false).print(&text)?;
             Ok(ExitCode::SUCCESS)
         }
         Plan::Forget { address, known_hosts } => {
-            let console = Console::new(interrupt, false, false);
+            let console = Console::new(interrupt, Voice::default(), false);
             if forget(&known_hosts, &address)? {
                 console.note(&format!("{}: forgotten", Printable(&address)));
                 return Ok(ExitCode::SUCCESS);
@@ -62,7 +64,7 @@ fn start() -> Result<ExitCode, Failure> {
             Err(Failure::new(Cause::NotFound, what))
         }
         Plan::Run(run) => {
-            let console = Console::new(interrupt.clone(), run.quiet, !run.no_input);
+            let console = Console::new(interrupt.clone(), run.voice, !run.no_input);
             let front = Front { run, console, interrupt };
             if front.run.script.is_some() { front.script() } else { front.prompts() }
         }
@@ -142,6 +144,9 @@ impl Front {
         let mut client = self.connect()?;
         let logged_in = client.login(&user, &password)?;
         let mut session = self.session(client, logged_in, password)?;
+        if self.console.is_json() {
+            self.welcome(&session)?;
+        }
         let mut shell = Shell::new(&self.console, &mut session, self.run.manner);
         let mut first: Option<Cause> = None;
         'lines: for line in &lines {
@@ -210,13 +215,19 @@ impl Front {
         }
     }
 
+    fn welcome(&self, session: &Session) -> Result<(), Failure> {
+        let (user, server) = (session.user.as_str(), session.address());
+        self.console.tell(&Event::Login { user, server: &server, account: (&session.account).into() }, || {
+            format!(
+                "Welcome, {user}. {}. Type help for the commands.",
+                crate::command::usage(&session.account)
+            )
+        })
+    }
+
     /// The prompt of one session.
     fn work(&self, mut session: Session) -> Result<(Next, Option<Client>), Failure> {
-        self.console.note(&format!(
-            "Welcome, {}. {}. Type help for the commands.",
-            session.user,
-            crate::command::usage(&session.account)
-        ));
+        self.welcome(&session)?;
         let settings = EditorConfig::builder()
             .max_history_size(HISTORY)
             .and_then(|settings| settings.history_ignore_dups(true))

@@ -1,6 +1,7 @@
 //! `info`, `quota`, `parts`, and hashes of files at the server.
 
 use super::{Command, Line, Next, Shell};
+use crate::event::{Event, Information};
 use crate::failure::Failure;
 use crate::show;
 use ftp_proto::message::Account;
@@ -62,6 +63,26 @@ fn info(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let info = client.info()?;
     let trip = client.ping()?;
     let fingerprint = client.fingerprint().to_string();
+    if shell.console.is_json() {
+        let event = Event::Info(Box::new(Information {
+            user: info.user.as_str(),
+            server: &address,
+            software: &info.software,
+            uptime_s: info.uptime_seconds,
+            tls: &info.tls.version,
+            suite: &info.tls.suite,
+            group: &info.tls.group,
+            fingerprint: &fingerprint,
+            peer: &info.peer,
+            round_trip_ms: trip.as_secs_f64() * 1000.0,
+            directory: &cwd,
+            files_moved: files,
+            bytes_moved: bytes,
+            account: (&info.account).into(),
+        }));
+        shell.console.result(&event, String::new)?;
+        return Ok(Next::Stay);
+    }
     let rows = [
         ("user", info.user.to_string()),
         (
@@ -98,7 +119,7 @@ fn info(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
 fn quota(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     line.none()?;
     let account = shell.session.client()?.account()?;
-    shell.console.print(&usage(&account))?;
+    shell.console.result(&Event::Quota { account: (&account).into() }, || usage(&account))?;
     Ok(Next::Stay)
 }
 
@@ -107,8 +128,11 @@ fn sums(shell: &mut Shell<'_>, line: &Line<'_>, md5: bool) -> Result<Next, Failu
         let path = shell.remote(word)?;
         let sum =
             shell.session.client()?.sum(&path, md5).map_err(|failure| failure.about(Printable(word)))?;
-        let hash = sum.md5.filter(|_| md5).map_or_else(|| sum.root.to_string(), |md5| md5.to_string());
-        shell.console.print(&format!("{hash}  {}", Printable(word)))?;
+        let event = Event::Sum { path: &path.to_string(), blake3: sum.root, md5: sum.md5 };
+        shell.console.result(&event, || {
+            let hash = sum.md5.filter(|_| md5).map_or_else(|| sum.root.to_string(), |md5| md5.to_string());
+            format!("{hash}  {}", Printable(word))
+        })?;
     }
     Ok(Next::Stay)
 }
@@ -118,16 +142,19 @@ fn parts(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         [] => {
             let parts = shell.session.client()?.parts()?;
             for part in &parts {
-                shell.console.print(&format!(
-                    "{}  {:>10} of {:>10}  {}  {}",
-                    part.id,
-                    show::size(part.have),
-                    show::size(part.size),
-                    show::minute(part.mtime),
-                    Printable(&part.path.to_string())
-                ))?;
+                let path = part.path.to_string();
+                let (id, have, size, mtime) = (part.id, part.have, part.size, part.mtime);
+                shell.console.result(&Event::Part { id, path: &path, have, size, mtime }, || {
+                    format!(
+                        "{id}  {:>10} of {:>10}  {}  {}",
+                        show::size(have),
+                        show::size(size),
+                        show::minute(mtime),
+                        Printable(&path)
+                    )
+                })?;
             }
-            if parts.is_empty() {
+            if parts.is_empty() && !shell.console.is_json() {
                 shell.console.note("no unfinished uploads");
             }
         }
@@ -137,8 +164,11 @@ fn parts(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
                 id => Some(id.parse().map_err(|_| line.wrong("an ID is the 32 digits that parts shows"))?),
             };
             let removed = shell.session.client()?.parts_rm(part)?;
-            let what = show::count(removed.parts, "part");
-            shell.console.note(&format!("{what} removed, {} freed", show::size(removed.bytes)));
+            let event = Event::PartsRemoved { parts: removed.parts, bytes: removed.bytes };
+            shell.console.tell(&event, || {
+                let what = show::count(removed.parts, "part");
+                format!("{what} removed, {} freed", show::size(removed.bytes))
+            })?;
         }
         _ => return Err(line.wrong("that is not understood")),
     }

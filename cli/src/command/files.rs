@@ -1,6 +1,7 @@
 //! Looking at and changing what is at the server.
 
 use super::{Command, Line, Next, Shell, nearest};
+use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::show;
 use ftp_proto::message::{Entry, Kind};
@@ -63,24 +64,31 @@ fn ls(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
             entries.iter().filter_map(|entry| Some(shown_name(entry.name.as_ref()?, entry))).collect();
     }
     for entry in &entries {
-        let name = entry.name.as_ref().map(|name| Printable(&shown_name(name, entry)).to_string());
-        let name = name.unwrap_or_else(|| "?".into());
-        if long {
+        let name = entry.name.as_ref().map_or("?", Name::as_str);
+        let event = Event::Entry { name, kind: entry.kind, size: entry.size, mtime: entry.mtime };
+        shell.console.result(&event, || {
+            let name = Printable(name).to_string() + if entry.kind == Kind::Dir { "/" } else { "" };
+            if !long {
+                return name;
+            }
             let size = if entry.kind == Kind::File { show::size(entry.size) } else { "-".into() };
-            shell.console.print(&format!("{size:>10}  {}  {name}", show::minute(entry.mtime)))?;
-        } else {
-            shell.console.print(&name)?;
-        }
+            format!("{size:>10}  {}  {name}", show::minute(entry.mtime))
+        })?;
     }
-    if long {
-        let files: Vec<_> = entries.iter().filter(|entry| entry.kind == Kind::File).collect();
-        let bytes = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
-        let dirs = entries.iter().filter(|entry| entry.kind == Kind::Dir).count();
-        let dirs = if dirs == 1 { "1 directory".into() } else { format!("{dirs} directories") };
-        let total = format!("{}, {}, {dirs}", show::count(files.len() as u64, "file"), show::size(bytes));
-        shell.console.note(&total);
+    if long || shell.console.is_json() {
+        total(shell, &entries)?;
     }
     Ok(Next::Stay)
+}
+
+fn total(shell: &Shell<'_>, entries: &[Entry]) -> Result<(), Failure> {
+    let of = |kind| entries.iter().filter(move |entry| entry.kind == kind);
+    let (files, dirs) = (of(Kind::File).count() as u64, of(Kind::Dir).count() as u64);
+    let bytes = of(Kind::File).map(|file| file.size).fold(0, u64::saturating_add);
+    shell.console.tell(&Event::Total { files, dirs, bytes }, || {
+        let dirs = if dirs == 1 { "1 directory".into() } else { format!("{dirs} directories") };
+        format!("{}, {}, {dirs}", show::count(files, "file"), show::size(bytes))
+    })
 }
 
 fn shown_name(name: &Name, entry: &Entry) -> String {
@@ -89,7 +97,12 @@ fn shown_name(name: &Name, entry: &Entry) -> String {
 
 fn pwd(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     line.none()?;
-    shell.console.print(&Printable(&shell.session.cwd.to_string()).to_string())?;
+    told_directory(shell)
+}
+
+fn told_directory(shell: &Shell<'_>) -> Result<Next, Failure> {
+    let cwd = shell.session.cwd.to_string();
+    shell.console.result(&Event::Directory { path: &cwd }, || Printable(&cwd).to_string())?;
     Ok(Next::Stay)
 }
 
@@ -110,7 +123,7 @@ fn cd(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     };
     shell.session.previous = std::mem::replace(&mut shell.session.cwd, path);
     shell.listed.clear();
-    Ok(Next::Stay)
+    if shell.console.is_json() { told_directory(shell) } else { Ok(Next::Stay) }
 }
 
 fn mkdir(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
@@ -128,6 +141,7 @@ fn mkdir(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
             shell.session.client()?.mkdir(&path)
         };
         made.map_err(|failure| failure.about(Printable(word)))?;
+        done(shell, &Event::Made { path: &path.to_string() })?;
     }
     Ok(Next::Stay)
 }
@@ -154,6 +168,7 @@ fn rmdir(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         let path = shell.remote(word)?;
         let removed = shell.session.client()?.rmdir(&path);
         removed.map_err(|failure| explain(shell, failure, &path, word))?;
+        done(shell, &Event::Removed { path: &path.to_string(), bytes: 0 })?;
     }
     Ok(Next::Stay)
 }
@@ -163,7 +178,9 @@ fn rm(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         let path = shell.remote(word)?;
         let removed = shell.session.client()?.rm(&path);
         let bytes = removed.map_err(|failure| explain(shell, failure, &path, word))?;
-        shell.console.note(&format!("{}: removed, {} freed", Printable(word), show::size(bytes)));
+        shell.console.tell(&Event::Removed { path: &path.to_string(), bytes }, || {
+            format!("{}: removed, {} freed", Printable(word), show::size(bytes))
+        })?;
     }
     Ok(Next::Stay)
 }
@@ -186,7 +203,13 @@ fn mv(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         Some(Code::NotFound) => explain(shell, failure, &from, from_word),
         _ => failure.about(Printable(to_word)),
     })?;
+    done(shell, &Event::Renamed { from: &from.to_string(), to: &to.to_string() })?;
     Ok(Next::Stay)
+}
+
+/// What a person need not be told: the prompt is back.
+fn done(shell: &Shell<'_>, event: &Event<'_>) -> Result<(), Failure> {
+    if shell.console.is_json() { shell.console.result(event, String::new) } else { Ok(()) }
 }
 
 /// Names what a failure is about and, when nothing of that name is there, what was probably meant.

@@ -1,6 +1,7 @@
 //! `help`, `q`, `exit`.
 
 use super::{COMMANDS, Command, Line, Next, Shell, find};
+use crate::event::Event;
 use crate::failure::Failure;
 
 pub(super) const HELP: Command = Command {
@@ -28,6 +29,9 @@ pub(super) const EXIT: Command = Command {
 fn help(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     if let Some(name) = line.at_most_one()? {
         let command = find(name)?;
+        if shell.console.is_json() {
+            return told(shell, command);
+        }
         shell.console.print(&format!("{}\n  {}", command.usage, command.what))?;
         for line in command.more.lines() {
             shell.console.print(&format!("  {line}"))?;
@@ -35,8 +39,18 @@ fn help(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         return Ok(Next::Stay);
     }
     for command in COMMANDS {
-        shell.console.print(&format!("  {:<34} {}", command.usage, command.what))?;
+        told(shell, command)?;
+    }
+    if shell.console.is_json() {
+        return Ok(Next::Stay);
     }
     shell.console.print("A name with spaces is quoted: get \"my file.pdf\". Ctrl-C stops a transfer and keeps what arrived; the same command goes on.")?;
+    Ok(Next::Stay)
+}
+
+fn told(shell: &Shell<'_>, command: &Command) -> Result<Next, Failure> {
+    let Command { name, usage, what, .. } = command;
+    let event = Event::Help { command: name, usage, what };
+    shell.console.result(&event, || format!("  {usage:<34} {what}"))?;
     Ok(Next::Stay)
 }

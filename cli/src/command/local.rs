@@ -1,8 +1,13 @@
 //! The folders on this side.
 
 use super::{Command, Line, Next, Shell};
+use crate::event::Event;
 use crate::failure::{Cause, Failure, shown};
-use std::fs;
+use ftp_proto::Printable;
+use ftp_proto::message::Kind;
+use std::fs::{self, DirEntry};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 pub(super) const LPWD: Command =
     Command { name: "lpwd", usage: "lpwd", what: "the folders on this side", more: "", run: lpwd };
@@ -23,10 +28,7 @@ pub(super) const LLS: Command = Command {
 
 fn lpwd(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     line.none()?;
-    let absolute = |path| std::path::absolute(path).map_or_else(|_| shown(path), |path| shown(&path));
-    shell.console.print(&format!("downloads go to    {}", absolute(&shell.session.download)))?;
-    shell.console.print(&format!("uploads come from  {}", absolute(&shell.session.upload)))?;
-    Ok(Next::Stay)
+    folders(shell)
 }
 
 fn lcd(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
@@ -37,6 +39,16 @@ fn lcd(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     }
     shell.session.download.clone_from(&folder);
     shell.session.upload = folder;
+    if shell.console.is_json() { folders(shell) } else { Ok(Next::Stay) }
+}
+
+fn folders(shell: &Shell<'_>) -> Result<Next, Failure> {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (download, upload) = (absolute(&shell.session.download), absolute(&shell.session.upload));
+    let event = Event::Folders { download: &download.to_string_lossy(), upload: &upload.to_string_lossy() };
+    shell.console.result(&event, || {
+        format!("downloads go to    {}\nuploads come from  {}", shown(&download), shown(&upload))
+    })?;
     Ok(Next::Stay)
 }
 
@@ -44,13 +56,21 @@ fn lls(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     line.none()?;
     let folder = &shell.session.upload;
     let failed = |error| Failure::local(folder, "list it", &error);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let end = if path.is_dir() { "/" } else { "" };
-        names.push(format!("{}{end}", shown(path.file_name().unwrap_or_default().as_ref())));
+    let mut entries: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect).map_err(failed)?;
+    entries.sort_by_key(DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // One that is gone meanwhile, or a link to nothing, is something else.
+        let facts = fs::metadata(entry.path());
+        let (kind, size, mtime) = match &facts {
+            Ok(facts) if facts.is_dir() => (Kind::Dir, 0, facts.mtime()),
+            Ok(facts) if facts.is_file() => (Kind::File, facts.len(), facts.mtime()),
+            Ok(facts) => (Kind::Other, 0, facts.mtime()),
+            Err(_) => (Kind::Other, 0, 0),
+        };
+        let end = if kind == Kind::Dir { "/" } else { "" };
+        let event = Event::LocalEntry { name: &name, kind, size, mtime };
+        shell.console.result(&event, || format!("{}{end}", Printable(&name)))?;
     }
-    names.sort();
-    names.iter().try_for_each(|name| shell.console.print(name))?;
     Ok(Next::Stay)
 }

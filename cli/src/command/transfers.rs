@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::show;
 use crate::transfer::{self, Folder, Found, Opened, Place, Report};
 use ftp_proto::message::{Entry, Kind};
-use ftp_proto::{Code, Name, Printable, VirtualPath};
+use ftp_proto::{Code, Md5Sum, Name, Printable, VirtualPath};
 use getopts::Matches;
 use std::ffi::OsString;
 use std::fs;
@@ -247,7 +247,7 @@ fn settle<L: ?Sized>(
                 shell.console.note(&format!("{target} already and identical (BLAKE3); nothing to do"));
             }
             if let Some(md5) = here.md5 {
-                shell.console.print(&format!("md5 {md5}  {label}"))?;
+                told_md5(shell, task, md5)?;
             }
             return Ok(Some(Outcome::Identical));
         }
@@ -338,7 +338,7 @@ fn finish<L: ?Sized>(
             }
             if let Some(md5) = report.md5 {
                 progress.clear();
-                shell.console.print(&format!("md5 {md5}  {}", Printable(task.label)))?;
+                told_md5(shell, task, md5)?;
             }
             Ok(Outcome::Moved(report.moved))
         }
@@ -350,6 +350,14 @@ fn finish<L: ?Sized>(
             Err(failure)
         }
     }
+}
+
+/// Somebody asked for it: it is a result, and not only a word of comfort.
+fn told_md5<L: ?Sized>(shell: &Shell<'_>, task: &Task<'_, L>, md5: Md5Sum) -> Result<(), Failure> {
+    if shell.console.is_json() {
+        return Ok(());
+    }
+    shell.console.print(&format!("md5 {md5}  {}", Printable(task.label)))
 }
 
 fn tell(shell: &Shell<'_>, label: &str, to: &str, report: &Report) {
