@@ -8,6 +8,7 @@ pub mod errand;
 pub mod evil;
 pub mod faulty;
 pub mod ground;
+pub mod json;
 pub mod landlock;
 pub mod network;
 pub mod oracle;
