@@ -13,6 +13,7 @@ pub mod connect;
 pub mod console;
 pub mod event;
 pub mod failure;
+pub mod glob;
 pub mod interrupt;
 pub mod link;
 pub mod progress;

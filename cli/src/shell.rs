@@ -13,7 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::session::Session;
 use crate::show;
 use crate::trust::{Fingerprint, NewServer, forget};
-use crate::words;
+use crate::words::{self, Word};
 use complete::Completer;
 use ftp_proto::Printable;
 use ftp_proto::message::{LoggedIn, Secret};
@@ -303,10 +303,10 @@ impl Front {
 }
 
 /// A command that begins with `-` may fail.
-fn run_tolerant(shell: &mut Shell<'_>, mut words: Vec<String>) -> Result<Next, Failure> {
+fn run_tolerant(shell: &mut Shell<'_>, mut words: Vec<Word>) -> Result<Next, Failure> {
     let name = words.first().map(|name| name.strip_prefix('-').map(str::to_owned));
     let Some(Some(name)) = name else { return shell.run(&words) };
-    words[0] = name;
+    words[0] = Word::plain(name);
     match shell.run(&words) {
         Err(failure) if !failure.fatal && failure.cause != Cause::Interrupted => {
             shell.console.note(&format!("{failure} (ignored)"));

@@ -158,7 +158,7 @@ fn parts(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
                 shell.console.note("no unfinished uploads");
             }
         }
-        [rm, which] if rm == "rm" => {
+        [rm, which] if rm.as_str() == "rm" => {
             let part: Option<Etag> = match which.as_str() {
                 "all" => None,
                 id => Some(id.parse().map_err(|_| line.wrong("an ID is the 32 digits that parts shows"))?),

@@ -48,7 +48,7 @@ fn ls(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     })?;
     let word = match matches.free.as_slice() {
         [] => ".",
-        [one] => one,
+        [one] => one.as_str(),
         [_, more, ..] => return Err(line.wrong(format!("'{}' is one word too many", Printable(more)))),
     };
     let path = shell.remote(word)?;

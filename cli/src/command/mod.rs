@@ -13,6 +13,7 @@ use crate::console::Console;
 use crate::failure::{Cause, Failure};
 use crate::progress::When;
 use crate::session::Session;
+use crate::words::Word;
 use ftp_proto::{Printable, VirtualPath};
 use getopts::{Matches, Options};
 use replace::Replace;
@@ -109,7 +110,46 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The words after a command's name.
 struct Line<'a> {
     command: &'static Command,
-    words: &'a [String],
+    words: &'a [Word],
+}
+
+/// What the words of a line come to: options, and words that are none.
+struct Given {
+    matches: Matches,
+    words: Vec<Word>,
+    /// The words that are neither options nor belong to one.
+    free: Vec<Word>,
+}
+
+/// Stands for a word by its number while options are read, so that the word keeps what was quoted in it. Nobody can type it.
+const NUMBERED: char = '\0';
+
+impl Given {
+    fn parse(options: &Options, words: &[Word]) -> Result<Self, getopts::Fail> {
+        let mut only_names = false;
+        let stand_ins = words.iter().enumerate().map(|(number, word)| {
+            let is_option = word.starts_with('-') && !only_names;
+            only_names |= word.as_str() == "--";
+            if is_option { word.as_str().to_owned() } else { format!("{NUMBERED}{number}") }
+        });
+        let matches = options.parse(stand_ins)?;
+        let mut given = Self { matches, words: words.to_vec(), free: Vec::new() };
+        given.free = given.matches.free.iter().map(|text| given.word(text)).collect();
+        Ok(given)
+    }
+
+    fn word(&self, text: &str) -> Word {
+        let number = text.strip_prefix(NUMBERED).and_then(|number| number.parse::<usize>().ok());
+        number.and_then(|number| self.words.get(number).cloned()).unwrap_or_else(|| Word::plain(text))
+    }
+
+    fn opt_present(&self, name: &str) -> bool {
+        self.matches.opt_present(name)
+    }
+
+    fn opt_str(&self, name: &str) -> Option<String> {
+        self.matches.opt_str(name).map(|text| self.word(&text).as_str().to_owned())
+    }
 }
 
 impl Line<'_> {
@@ -118,10 +158,11 @@ impl Line<'_> {
     }
 
     /// Reads the options that `add` describes.
-    fn options(&self, add: impl FnOnce(&mut Options)) -> Result<Matches, Failure> {
+    fn options(&self, add: impl FnOnce(&mut Options)) -> Result<Given, Failure> {
         let mut options = Options::new();
         add(&mut options);
-        options.parse(self.words).map_err(|error| self.wrong(Printable(&error.to_string()).to_string()))
+        Given::parse(&options, self.words)
+            .map_err(|error| self.wrong(Printable(&error.to_string()).to_string()))
     }
 
     fn none(&self) -> Result<(), Failure> {
@@ -139,7 +180,7 @@ impl Line<'_> {
         }
     }
 
-    fn at_least_one(&self) -> Result<&[String], Failure> {
+    fn at_least_one(&self) -> Result<&[Word], Failure> {
         if self.words.is_empty() { Err(self.wrong("a name is missing")) } else { Ok(self.words) }
     }
 }
@@ -155,7 +196,7 @@ impl<'a> Shell<'a> {
     ///
     /// # Errors
     /// What went wrong; the session can go on unless the failure is fatal.
-    pub fn run(&mut self, words: &[String]) -> Result<Next, Failure> {
+    pub fn run(&mut self, words: &[Word]) -> Result<Next, Failure> {
         let Some((name, rest)) = words.split_first() else { return Ok(Next::Stay) };
         let command = find(name)?;
         self.session.interrupt().clear();
@@ -211,5 +252,16 @@ mod tests {
         let hint = |name| find(name).err().and_then(|failure| failure.hint).expect("a hint");
         assert_eq!(hint("gte"), "did you mean get?");
         assert_eq!(hint("xyzzy"), "help lists all commands");
+    }
+
+    #[test]
+    fn words_keep_what_was_quoted_while_options_are_read() {
+        let words = crate::words::split(r"-r * -o '*' '*' -- -x* --").expect("good").remove(0);
+        let mut options = Options::new();
+        options.optflag("r", "", "").optopt("o", "", "", "");
+        let given = Given::parse(&options, &words).expect("good");
+        let free: Vec<_> = given.free.iter().map(|word| (word.as_str(), word.pattern())).collect();
+        assert_eq!(free, [("*", Some("*")), ("*", None), ("-x*", Some("-x*")), ("--", None)]);
+        assert_eq!((given.opt_present("r"), given.opt_str("o").as_deref()), (true, Some("*")));
     }
 }

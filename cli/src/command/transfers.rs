@@ -1,14 +1,14 @@
 //! `get` and `put`.
 
 use super::files::explain;
-use super::{Command, Line, Next, Shell, tree};
+use super::{Command, Given, Line, Next, Shell, tree};
 use crate::failure::{Cause, Failure, shown};
 use crate::progress::Progress;
 use crate::show;
 use crate::transfer::{self, Folder, Found, Opened, Place, Report};
+use crate::words::Word;
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Code, Md5Sum, Name, Printable, VirtualPath};
-use getopts::Matches;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,8 +61,8 @@ pub(super) struct Task<'a, L: ?Sized> {
 
 /// The words of `get` and `put`: options, names, and whether the last word is `md5`.
 struct Words {
-    matches: Matches,
-    names: Vec<String>,
+    matches: Given,
+    names: Vec<Word>,
     md5: bool,
 }
 
@@ -71,7 +71,7 @@ fn words(line: &Line<'_>) -> Result<Words, Failure> {
         options.optflag("r", "", "").optopt("o", "", "", "");
     })?;
     let mut names = matches.free.clone();
-    let md5 = names.len() > 1 && names.last().is_some_and(|last| last == "md5");
+    let md5 = names.len() > 1 && names.last().is_some_and(|last| last.as_str() == "md5");
     if md5 {
         names.pop();
     }
@@ -134,7 +134,7 @@ fn local_place(folder: &Path, wanted: Option<&str>, leaf: &str) -> Result<(PathB
 fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let words = words(line)?;
     for word in &words.names {
-        let local = shell.session.upload.join(word);
+        let local = shell.session.upload.join(word.as_str());
         let facts = fs::metadata(&local).map_err(|error| Failure::local(&local, "read it", &error))?;
         let leaf = leaf(&local)?;
         let remote = remote_place(shell, words.matches.opt_str("o").as_deref(), &leaf)?;
