@@ -8,9 +8,9 @@ usage() {
     cat <<'TEXT'
 Usage: scripts/install.sh [--prefix DIR] [--root DIR] [--uninstall]
 
-  --prefix DIR   where bin/ goes (default /usr/local)
+  --prefix DIR   where bin/ and share/ go (default /usr/local)
   --root DIR     put everything below DIR, as for a package: no user is made, systemd is not told
-  --uninstall    remove the programs and the unit; configuration, certificates and data stay
+  --uninstall    remove the programs, their pages and completions, and the unit; configuration, certificates and data stay
   -h, --help     this
 
 The programs are those of target/release, built first if they are missing or older than the sources.
@@ -68,9 +68,26 @@ if [ -z "$root" ] && [ "$(id -u)" -ne 0 ]; then
 fi
 
 bin=$root$prefix/bin
+share=$root$prefix/share
 unit=$root/etc/systemd/system/ftp-daemon.service
 etc=$root/etc/ftp-daemon
 data=$root/var/lib/ftp-daemon
+
+# Man pages and completions: the file of the source tree, and where it goes. Called so, shells and man find them.
+documents=()
+for source in "$top"/{daemon,cli}/{man,completions}/*; do
+    name=${source##*/}
+    stem=${name%.*}
+    case $name in
+        '*') continue ;;
+        *.[1-8]) place=man/man${name##*.}/$name ;;
+        *.bash) place=bash-completion/completions/$stem ;;
+        *.zsh) place=zsh/site-functions/_$stem ;;
+        *.fish) place=fish/vendor_completions.d/$name ;;
+        *) fail "what is $source?" ;;
+    esac
+    documents+=("$source" "$share/$place")
+done
 
 # Whether there is a systemd to tell.
 has_systemd() {
@@ -81,7 +98,11 @@ if [ "$uninstall" = yes ]; then
     if has_systemd && [ -e "$unit" ]; then
         systemctl disable --now ftp-daemon.service || fail "the service cannot be stopped; nothing was removed"
     fi
-    for file in "${programs[@]/#/$bin/}" "$unit"; do
+    files=("${programs[@]/#/$bin/}" "$unit")
+    for ((at = 1; at < ${#documents[@]}; at += 2)); do
+        files+=("${documents[at]}")
+    done
+    for file in "${files[@]}"; do
         if [ -e "$file" ]; then
             rm -- "$file"
             say removed "$file"
@@ -106,7 +127,7 @@ is_built() {
     local program
     for program in "${programs[@]}"; do
         [ -x "$release/$program" ] || return 1
-        [ -z "$(find "$top"/{Cargo.toml,Cargo.lock,proto,daemon,cli} \( -name '*.rs' -o -name 'Cargo.*' \) \
+        [ -z "$(find "$top"/{Cargo.toml,Cargo.lock,manual,proto,daemon,cli} \( -name '*.rs' -o -name 'Cargo.*' \) \
             -newer "$release/$program" -print -quit)" ] || return 1
     done
 }
@@ -133,6 +154,12 @@ for program in "${programs[@]}"; do
     install -m 0755 "$release/$program" "$bin/$program"
     say wrote "$bin/$program"
 done
+for ((at = 0; at < ${#documents[@]}; at += 2)); do
+    file=${documents[at + 1]}
+    install -d -m 0755 "${file%/*}"
+    install -m 0644 "${documents[at]}" "$file"
+done
+say wrote "man pages and completions below $share"
 sed "s|^ExecStart=/usr/local/|ExecStart=$prefix/|" "$top/etc/systemd/ftp-daemon.service" >"$unit.new"
 chmod 0644 "$unit.new"
 mv -- "$unit.new" "$unit"
@@ -142,7 +169,6 @@ if [ -e "$etc/ftp-daemon.ron" ]; then
     say kept "$etc/ftp-daemon.ron"
 else
     sed -e 's|"\.\./certs/|"/etc/ftp-daemon/certs/|; s|"\.\./var|"/var/lib/ftp-daemon|' \
-        -e 's|scripts/mkcert\.sh makes one|ftp-admin cert makes one|' \
         "$top/etc/ftp-daemon.ron" >"$etc/ftp-daemon.ron.new"
     chmod 0644 "$etc/ftp-daemon.ron.new"
     mv -- "$etc/ftp-daemon.ron.new" "$etc/ftp-daemon.ron"

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::control;
 use crate::descriptors;
 use crate::logging::Logs;
+use crate::manual::{DAEMON, PLACES};
 use crate::reactor::{Bound, Host, Reactor};
 use crate::sandbox::{Reach, Wall, confine};
 use crate::tls::{self, ServerTls};
@@ -12,6 +13,7 @@ use ftp_core::account::user_file::Users;
 use ftp_core::machine::Machine;
 use ftp_core::session::{Session, Setup, Shared};
 use ftp_core::vfs::{Durability, Jail, Storage};
+use ftp_manual::help;
 use rustix::fs::FlockOperation;
 use rustix::process::{Resource, Rlimit};
 use sd_notify::NotifyState;
@@ -26,19 +28,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-const USAGE: &str = "\
-ftp-daemon - serve files to many users, encrypted and verified
-
-Usage:  ftp-daemon [-c FILE]            serve
-        ftp-daemon [-c FILE] --check    say whether the set-up is sound, and end
-
-  -c, --config FILE   (default etc/ftp-daemon.ron, else /etc/ftp-daemon/ftp-daemon.ron)
-      --check         read and check everything, change nothing
-  -h, --help          this
-  -V, --version       the version
-
-SIGTERM ends: transfers may finish. SIGHUP reads limits, users and certificate again.
-";
 /// What the greeting and `--version` say.
 const SOFTWARE: &str = concat!("ftp-daemon/", env!("CARGO_PKG_VERSION"));
 
@@ -69,18 +58,13 @@ fn say(line: &str) {
 }
 
 fn run(args: Vec<String>, storage: OnDisk<'_>) -> Result<ExitCode, String> {
-    let mut options = getopts::Options::new();
-    options.optopt("c", "config", "", "FILE");
-    options.optflag("", "check", "");
-    options.optflag("h", "help", "");
-    options.optflag("V", "version", "");
-    let given = match options.parse(&args) {
+    let given = match ftp_manual::options(DAEMON.options()).parse(&args) {
         Ok(given) if given.free.is_empty() => given,
         Ok(given) => return Ok(usage(&format!("what is '{}'?", given.free[0]))),
         Err(fault) => return Ok(usage(&fault.to_string())),
     };
     if given.opt_present("help") || given.opt_present("version") {
-        let text = if given.opt_present("help") { USAGE.to_owned() } else { format!("{SOFTWARE}\n") };
+        let text = if given.opt_present("help") { help::program(&DAEMON) } else { format!("{SOFTWARE}\n") };
         let _unread = io::stdout().lock().write_all(text.as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
@@ -103,11 +87,10 @@ fn usage(what: &str) -> ExitCode {
 }
 
 fn config_file(given: Option<String>) -> Result<PathBuf, String> {
-    let usual = ["etc/ftp-daemon.ron", "/etc/ftp-daemon/ftp-daemon.ron"];
     match given {
         Some(file) => Ok(file.into()),
-        None => usual.iter().map(PathBuf::from).find(|file| file.exists()).ok_or_else(|| {
-            format!("there is no config: neither {} nor {}; name one with -c FILE", usual[0], usual[1])
+        None => PLACES.iter().map(PathBuf::from).find(|file| file.exists()).ok_or_else(|| {
+            format!("there is no config: neither {}; name one with -c FILE", PLACES.join(" nor "))
         }),
     }
 }

@@ -7,6 +7,7 @@ pub mod control;
 pub mod daemon;
 pub mod descriptors;
 pub mod logging;
+pub mod manual;
 pub mod reactor;
 pub mod sandbox;
 pub mod tls;

@@ -1,6 +1,6 @@
 //! What `--help` says, for a terminal of 80 columns.
 
-use crate::{Block, Example, Opt, Program, Verb, wrap};
+use crate::{Block, Example, Opt, Program, Verb, fill, wrap};
 
 const WIDTH: usize = 79;
 /// Where the explanations of options begin at most; behind a longer option it is on a line of its own.
@@ -45,7 +45,7 @@ pub fn program(program: &Program) -> String {
 pub fn verb(program: &Program, verb: &Verb) -> String {
     let name = program.name;
     let mut text = String::new();
-    for (number, line) in wrap(&verb.usage(), WIDTH - 9 - name.len()).iter().enumerate() {
+    for (number, line) in fill(verb.pieces(), WIDTH - 9 - name.len()).iter().enumerate() {
         let head = if number == 0 { format!("Usage:  {name} ") } else { " ".repeat(9 + name.len()) };
         text += &format!("{head}{line}\n");
     }

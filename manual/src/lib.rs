@@ -137,16 +137,18 @@ impl Verb {
     /// How it is called: `create [USER] [--quota SIZE]`.
     #[must_use]
     pub fn usage(&self) -> String {
-        let mut usage = self.name.to_owned();
-        for argument in self.arguments {
-            let name = argument.name;
-            usage += &if argument.needed { format!(" {name}") } else { format!(" [{name}]") };
-        }
-        for option in self.options {
-            let dots = if option.many { "..." } else { "" };
-            usage += &format!(" [{}]{dots}", option.spelled());
-        }
-        usage
+        self.pieces().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The parts of the usage between which a line may end.
+    fn pieces(&self) -> impl Iterator<Item = String> {
+        let argument = |argument: &Argument| match argument.needed {
+            true => argument.name.to_owned(),
+            false => format!("[{}]", argument.name),
+        };
+        let option = |option: &Opt| format!("[{}]{}", option.spelled(), if option.many { "..." } else { "" });
+        let name = std::iter::once(self.name.to_owned());
+        name.chain(self.arguments.iter().map(argument)).chain(self.options.iter().map(option))
     }
 }
 
@@ -318,8 +320,14 @@ pub fn options<'a>(from: impl IntoIterator<Item = &'a Opt>) -> getopts::Options 
 
 /// Words in lines of at most `width` characters; a word that is longer has a line of its own.
 fn wrap(text: &str, width: usize) -> Vec<String> {
+    fill(text.split_whitespace(), width)
+}
+
+/// Words in lines.
+fn fill<T: AsRef<str>>(words: impl IntoIterator<Item = T>, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in words {
+        let word = word.as_ref();
         match lines.last_mut() {
             Some(line) if line.len() + 1 + word.len() <= width => {
                 line.push(' ');

@@ -10,6 +10,7 @@ pub mod faulty;
 pub mod ground;
 pub mod json;
 pub mod landlock;
+pub mod manuals;
 pub mod network;
 pub mod oracle;
 pub mod power;

@@ -11,6 +11,15 @@ use std::process::Command;
 use std::time::Duration;
 
 const PROGRAMS: [&str; 3] = ["ftp-daemon", "ftp-cli", "ftp-admin"];
+/// Where man and the shells look for what the installer gives them.
+const DOCUMENTS: [&str; 6] = [
+    "man/man8/ftp-admin.8",
+    "man/man8/ftp-daemon.8",
+    "man/man5/ftp-daemon.ron.5",
+    "bash-completion/completions/ftp-admin",
+    "zsh/site-functions/_ftp-admin",
+    "fish/vendor_completions.d/ftp-admin.fish",
+];
 
 fn shipped_unit() -> PathBuf {
     root().join("etc/systemd/ftp-daemon.service")
@@ -260,6 +269,9 @@ fn the_installer_puts_everything_in_place_and_never_replaces_data() {
     for program in PROGRAMS {
         assert_eq!(scratch.mode(&format!("opt/ftp/bin/{program}")), 0o755);
     }
+    for document in DOCUMENTS {
+        assert_eq!(scratch.mode(&format!("opt/ftp/share/{document}")), 0o644);
+    }
     let unit = fs::read_to_string(scratch.path("etc/systemd/system/ftp-daemon.service")).expect("there");
     assert!(unit.contains("ExecStart=/opt/ftp/bin/ftp-daemon -c /etc/ftp-daemon/ftp-daemon.ron\n"), "{unit}");
     let config = fs::read_to_string(scratch.path("etc/ftp-daemon/ftp-daemon.ron")).expect("there");
@@ -291,6 +303,9 @@ fn the_installer_puts_everything_in_place_and_never_replaces_data() {
         assert!(ran.out.contains("kept") && ran.out.contains("/var/lib/ftp-daemon"), "{ran:?}");
         for program in PROGRAMS {
             assert!(!scratch.path(&format!("opt/ftp/bin/{program}")).exists(), "{program}");
+        }
+        for document in DOCUMENTS {
+            assert!(!scratch.path(&format!("opt/ftp/share/{document}")).exists(), "{document}");
         }
         assert!(!scratch.path("etc/systemd/system/ftp-daemon.service").exists());
         assert_eq!(scratch.kept(), before);

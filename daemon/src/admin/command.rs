@@ -5,7 +5,9 @@ use super::new_password::Wanted;
 use super::size::parse_quota;
 use crate::cert::{CertRequest, DAYS};
 use crate::config::Config;
+use crate::manual::{ADMIN, PLACES};
 use ftp_core::account::ron_text::nearest;
+use ftp_manual::{Opt, help};
 use ftp_proto::Printable;
 use getopts::{Fail, Matches, Options, ParsingStyle};
 use std::path::PathBuf;
@@ -59,14 +61,23 @@ pub(super) struct Setup {
 pub(super) struct View {
     /// All without it.
     pub(super) user: Option<String>,
-    pub(super) json: bool,
+    pub(super) form: Form,
+}
+
+/// How accounts are shown.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// For people, or with tabs when nobody looks.
+    #[default]
+    Table,
+    Json,
+    /// Nothing but the names.
+    Names,
 }
 
 /// The config that was named, or the first of [`PLACES`] that is there.
 #[derive(Debug, Default, Clone)]
 pub(super) struct ConfigFile(pub(super) Option<PathBuf>);
-
-const PLACES: [&str; 2] = ["etc/ftp-daemon.ron", "/etc/ftp-daemon/ftp-daemon.ron"];
 
 impl ConfigFile {
     pub(super) fn find(&self) -> Result<PathBuf, Failure> {
@@ -84,8 +95,6 @@ impl ConfigFile {
     }
 }
 
-const VERBS: [&str; 8] = ["create", "rm", "setup", "view", "cert", "fingerprint", "check", "help"];
-
 /// What people try, and what it is called here.
 const OTHER_NAMES: [(&str, &str); 12] = [
     ("add", "create"),
@@ -102,123 +111,90 @@ const OTHER_NAMES: [(&str, &str); 12] = [
     ("ls", "view"),
 ];
 
-const HELP: &str = "\
-Manages the accounts and the certificate of ftp-daemon.
-
-  ftp-admin create alice --quota 5G     a new account; asks for the password
-  ftp-admin view                        who has what: used, quota, left, files, last login
-  ftp-admin setup alice --quota none    another quota; --password for another password
-  ftp-admin setup alice                 shows the values and asks one by one
-  ftp-admin rm alice                    the account goes, the files stay (--purge: they go too)
-  ftp-admin cert --name HOST            a certificate, and the CA that signs it
-  ftp-admin fingerprint                 what clients compare at their first visit
-  ftp-admin check                       is this set-up sound?
-
-Usage: ftp-admin [-c FILE] VERB [OPTIONS]      'ftp-admin VERB --help' has the options of one.
-
-  -c, --config FILE   the daemon's config; without it etc/ftp-daemon.ron or /etc/ftp-daemon/ftp-daemon.ron
-  -h, --help          this text
-  -V, --version       the version
-
-Exit codes: 0 done, 1 failed or there already, 2 not understood, 6 no such user. A running daemon notices changes within a second.";
-
 /// Reads the arguments after the program's name.
 pub(super) fn parse(arguments: &[String]) -> Result<Command, Failure> {
-    let mut options = Options::new();
-    options.optopt("c", "config", "", "FILE").optflag("h", "help", "").optflag("V", "version", "");
+    let mut options = ftp_manual::options(ADMIN.options());
     options.parsing_style(ParsingStyle::StopAtFirstFree);
-    let matches = read(&options, arguments, &["config", "help", "version"])?;
+    let matches = read(&options, arguments, ADMIN.options())?;
     if matches.opt_present("V") {
         return Ok(Command::Print(concat!("ftp-admin ", env!("CARGO_PKG_VERSION")).to_owned()));
     }
-    let Some((verb, rest)) = matches.free.split_first().filter(|_| !matches.opt_present("h")) else {
-        let asked = matches.opt_present("h");
-        return if asked {
-            Ok(Command::Print(HELP.to_owned()))
-        } else {
-            Err(Failure::usage("no command is given"))
-        };
+    if matches.opt_present("h") {
+        return Ok(help());
+    }
+    let Some((word, rest)) = matches.free.split_first() else {
+        return Err(Failure::usage("no command is given"));
     };
     let config = ConfigFile(matches.opt_str("c").map(PathBuf::from));
-    match verb.as_str() {
-        "create" => create(config, rest),
-        "rm" => remove(config, rest),
-        "setup" => setup(config, rest),
-        "view" | "list" => view(config, rest),
-        "check" => check(config, rest),
-        "cert" => cert(rest),
-        "fingerprint" => fingerprint(config, rest),
-        "help" => Ok(Command::Print(HELP.to_owned())),
-        other => Err(unknown_verb(other)),
+    let verb = verb(word)?;
+    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
+    match verb.0.name {
+        "create" => create(config, &verb, &matches),
+        "rm" => remove(config, &verb, &matches),
+        "setup" => setup(config, &verb, &matches),
+        "view" => view(config, &verb, &matches),
+        "cert" => cert(&verb, &matches),
+        "fingerprint" => Ok(Command::Fingerprint(config, argument(&matches).map(PathBuf::from))),
+        "check" => Ok(Command::Check(config)),
+        _ => Ok(match argument(&matches) {
+            Some(about) => self::verb(&about)?.help(),
+            None => help(),
+        }),
     }
 }
 
-fn unknown_verb(verb: &str) -> Failure {
-    let same = OTHER_NAMES.iter().find(|(other, _)| *other == verb).map(|(_, ours)| *ours);
-    let hint = same
-        .or_else(|| nearest(verb, VERBS))
-        .map_or_else(|| format!("There are: {}.", VERBS.join(", ")), |near| format!("Did you mean {near}?"));
-    Failure::usage(format!("no such command '{}'. {hint}", Printable(verb)))
+fn help() -> Command {
+    Command::Print(help::program(&ADMIN).trim_end().to_owned())
 }
 
-fn create(config: ConfigFile, rest: &[String]) -> Result<Command, Failure> {
-    let usage = "ftp-admin create USER [--quota SIZE|none] [--password-file FILE|-] [--weak]";
-    let verb = Verb::new(usage, &[QUOTA, PASSWORD_FILE], &[WEAK]);
-    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
-    let user = verb.one(&matches)?;
-    let quota = quota(&matches)?.flatten();
+/// The verb of that name.
+fn verb(word: &str) -> Result<Verb, Failure> {
+    ADMIN.verb(word).map(Verb).ok_or_else(|| {
+        let same = OTHER_NAMES.iter().find(|(other, _)| *other == word).map(|(_, ours)| *ours);
+        let what = format!("no such command '{}'.", Printable(word));
+        match same.or_else(|| nearest(word, ADMIN.verbs.iter().map(|verb| verb.name))) {
+            Some(near) => Failure::Hinted(format!("{what} Did you mean {near}?")),
+            None => {
+                let all: Vec<&str> = ADMIN.verbs.iter().map(|verb| verb.name).collect();
+                Failure::Hinted(format!("{what} There are: {}.", all.join(", ")))
+            }
+        }
+    })
+}
+
+fn create(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
+    let user = verb.one(matches)?;
+    let quota = quota(matches)?.flatten();
     let password = Wanted { file: matches.opt_str("password-file"), weak: matches.opt_present("weak") };
     Ok(Command::Create(config, Create { user, quota, password }))
 }
 
-fn remove(config: ConfigFile, rest: &[String]) -> Result<Command, Failure> {
-    let verb = Verb::new("ftp-admin rm USER [--purge] [--yes]", &[], &[PURGE, YES]);
-    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
-    let user = verb.one(&matches)?;
-    Ok(Command::Remove(
-        config,
-        Remove { user, purge: matches.opt_present("purge"), yes: matches.opt_present("yes") },
-    ))
+fn remove(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
+    let (purge, yes) = (matches.opt_present("purge"), matches.opt_present("yes"));
+    Ok(Command::Remove(config, Remove { user: verb.one(matches)?, purge, yes }))
 }
 
-fn setup(config: ConfigFile, rest: &[String]) -> Result<Command, Failure> {
-    let usage =
-        "ftp-admin setup USER [--quota SIZE|none] [--password] [--password-file FILE|-] [--weak] [--yes]";
-    let verb = Verb::new(usage, &[QUOTA, PASSWORD_FILE], &[PASSWORD, WEAK, YES]);
-    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
-    let user = verb.one(&matches)?;
+fn setup(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
+    let user = verb.one(matches)?;
     let weak = matches.opt_present("weak");
     let file = matches.opt_str("password-file");
     let password = (file.is_some() || matches.opt_present("password")).then_some(Wanted { file, weak });
-    Ok(Command::Setup(
-        config,
-        Setup { user, quota: quota(&matches)?, password, weak, yes: matches.opt_present("yes") },
-    ))
+    let (quota, yes) = (quota(matches)?, matches.opt_present("yes"));
+    Ok(Command::Setup(config, Setup { user, quota, password, weak, yes }))
 }
 
-fn view(config: ConfigFile, rest: &[String]) -> Result<Command, Failure> {
-    let verb = Verb::new("ftp-admin view [USER] [--json]", &[], &[JSON]);
-    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
-    let user = verb.at_most_one(&matches)?;
-    Ok(Command::View(config, View { user, json: matches.opt_present("json") }))
+fn view(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
+    let user = argument(matches);
+    let form = match (matches.opt_present("json"), matches.opt_present("names")) {
+        (true, true) => return Err(verb.wrong("--json and --names do not go together")),
+        (true, false) => Form::Json,
+        (false, true) => Form::Names,
+        (false, false) => Form::Table,
+    };
+    Ok(Command::View(config, View { user, form }))
 }
 
-fn check(config: ConfigFile, rest: &[String]) -> Result<Command, Failure> {
-    let verb = Verb::new("ftp-admin check", &[], &[]);
-    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
-    match matches.free.first() {
-        None => Ok(Command::Check(config)),
-        Some(_) => Err(verb.wrong("check takes no argument")),
-    }
-}
-
-fn cert(rest: &[String]) -> Result<Command, Failure> {
-    let usage = "ftp-admin cert [--out DIR] [--name HOST]... [--ip IP]... [--days N] [--force] [--new-ca]";
-    let verb = Verb::new(usage, &[OUT, NAME, IP, DAYS_VALID], &[FORCE, NEW_CA]);
-    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
-    if let Some(more) = matches.free.first() {
-        return Err(verb.wrong(&format!("'{}' is one argument too many", Printable(more))));
-    }
+fn cert(verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
     let ip = |text: &String| {
         text.parse().map_err(|_| {
             verb.wrong(&format!("'{}' is no IP address; a name goes to --name", Printable(text)))
@@ -243,94 +219,56 @@ fn cert(rest: &[String]) -> Result<Command, Failure> {
     }))
 }
 
-fn fingerprint(config: ConfigFile, rest: &[String]) -> Result<Command, Failure> {
-    let verb = Verb::new("ftp-admin fingerprint [PEM]", &[], &[]);
-    let Some(matches) = verb.read(rest)? else { return Ok(verb.help()) };
-    Ok(Command::Fingerprint(config, verb.at_most_one(&matches)?.map(PathBuf::from)))
-}
-
 fn quota(matches: &Matches) -> Result<Option<Option<u64>>, Failure> {
     matches.opt_str("quota").map(|text| parse_quota(&text)).transpose().map_err(Failure::Usage)
 }
 
-/// An option: its name and what it does.
-type Flag = (&'static str, &'static str);
-
-const QUOTA: Flag = ("quota", "the most bytes, like 5G, 500M or none (K, M, G, T are powers of 1024)");
-const PASSWORD_FILE: Flag = ("password-file", "take the password from the first line of a file; - is stdin");
-const PASSWORD: Flag = ("password", "ask for another password");
-const WEAK: Flag = ("weak", "take a password of fewer than 12 characters too");
-const PURGE: Flag = ("purge", "delete the user's files as well");
-const YES: Flag = ("yes", "do not ask");
-const OUT: Flag = ("out", "the folder for ca.pem, ca.key, server.pem and server.key; certs without it");
-const NAME: Flag = ("name", "a name of the server; may be given more than once");
-const IP: Flag = ("ip", "an address of the server; may be given more than once");
-const DAYS_VALID: Flag = ("days", "how long the server's certificate lasts; 397 without it");
-const FORCE: Flag = ("force", "replace the server's certificate and key; the CA stays");
-const NEW_CA: Flag = ("new-ca", "with --force: replace the CA too; every client needs the new ca.pem");
-const JSON: Flag = ("json", "print a JSON array of objects");
-
-/// One verb: its line of usage and its options.
-struct Verb {
-    usage: &'static str,
-    options: Options,
-    names: Vec<&'static str>,
+/// The one word that is no option; there is no second one.
+fn argument(matches: &Matches) -> Option<String> {
+    matches.free.first().cloned()
 }
 
-impl Verb {
-    fn new(usage: &'static str, with_value: &[Flag], flags: &[Flag]) -> Self {
-        let mut options = Options::new();
-        for (name, text) in with_value {
-            match *name {
-                "quota" => options.optopt("", name, text, "SIZE"),
-                "out" => options.optopt("", name, text, "DIR"),
-                "days" => options.optopt("", name, text, "N"),
-                "name" => options.optmulti("", name, text, "HOST"),
-                "ip" => options.optmulti("", name, text, "IP"),
-                _ => options.optopt("", name, text, "FILE"),
-            };
-        }
-        for (name, text) in flags {
-            options.optflag("", name, text);
-        }
-        options.optflag("h", "help", "this text");
-        let names = with_value.iter().chain(flags).map(|(name, _)| *name).collect();
-        Self { usage, options, names }
-    }
+/// One verb of the table.
+struct Verb(&'static ftp_manual::Verb);
 
+impl Verb {
     /// None when the help is wanted.
     fn read(&self, rest: &[String]) -> Result<Option<Matches>, Failure> {
-        let matches = read(&self.options, rest, &self.names)?;
-        Ok((!matches.opt_present("h")).then_some(matches))
+        let matches = read(&ftp_manual::options(self.0.options()), rest, self.0.options())?;
+        if matches.opt_present("h") {
+            return Ok(None);
+        }
+        match matches.free.get(self.0.arguments.len()) {
+            None => Ok(Some(matches)),
+            Some(more) => Err(self.wrong(&format!("'{}' is one argument too many", Printable(more)))),
+        }
     }
 
     fn help(&self) -> Command {
-        Command::Print(self.options.usage(&format!("Usage: {}", self.usage)).trim_end().to_owned())
+        Command::Print(help::verb(&ADMIN, self.0).trim_end().to_owned())
     }
 
     fn wrong(&self, what: &str) -> Failure {
-        Failure::Usage(format!("{what}\nUsage: {}", self.usage))
-    }
-
-    fn at_most_one(&self, matches: &Matches) -> Result<Option<String>, Failure> {
-        match matches.free.as_slice() {
-            [] => Ok(None),
-            [one] => Ok(Some(one.clone())),
-            [_, more, ..] => Err(self.wrong(&format!("'{}' is one argument too many", Printable(more)))),
-        }
+        Failure::Hinted(format!("{what}\nUsage: ftp-admin {}", self.0.usage()))
     }
 
     fn one(&self, matches: &Matches) -> Result<String, Failure> {
-        self.at_most_one(matches)?.ok_or_else(|| self.wrong("the user is missing"))
+        argument(matches).ok_or_else(|| self.wrong("the user is missing"))
     }
 }
 
-fn read(options: &Options, arguments: &[String], known: &[&str]) -> Result<Matches, Failure> {
+fn read(
+    options: &Options,
+    arguments: &[String],
+    known: impl Iterator<Item = &'static Opt>,
+) -> Result<Matches, Failure> {
     options.parse(arguments).map_err(|fail| match fail {
         Fail::UnrecognizedOption(name) => {
-            let hint = nearest(&name, known.iter().copied())
-                .map_or_else(String::new, |near| format!(" Did you mean --{near}?"));
-            Failure::usage(format!("no such option '{}'.{hint}", Printable(&name)))
+            let what = format!("no such option '{}'.", Printable(&name));
+            match nearest(&name, known.map(|option| option.long)) {
+                Some(near) => Failure::Hinted(format!("{what} Did you mean --{near}?")),
+                None => Failure::usage(what),
+            }
         }
         Fail::ArgumentMissing(name) => Failure::usage(format!("--{name} needs a value")),
         Fail::OptionDuplicated(name) => Failure::usage(format!("--{name} is given twice")),
@@ -346,7 +284,7 @@ mod tests {
     fn told(line: &str) -> String {
         let arguments: Vec<_> = line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         match parse(&arguments) {
-            Err(Failure::Usage(text)) => text,
+            Err(Failure::Usage(text) | Failure::Hinted(text)) => text,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -393,15 +331,17 @@ mod tests {
         let Command::Setup(_, order) = parsed("setup alice --password") else { panic!("setup") };
         assert!(order.quota.is_none() && order.password.is_some_and(|wanted| wanted.file.is_none()));
         let Command::View(_, order) = parsed("list --json") else { panic!("view") };
-        assert!(order.user.is_none() && order.json);
+        assert!(order.user.is_none() && order.form == Form::Json);
     }
 
     #[test]
     fn help_is_an_answer_and_not_an_error() {
-        for line in ["--help", "-h", "help", "create --help", "rm -h", "check --help", "-V"] {
+        for line in ["--help", "-h", "help", "help create", "create --help", "rm -h", "check --help", "-V"] {
             assert!(matches!(parsed(line), Command::Print(_)), "{line}");
         }
         let Command::Print(text) = parsed("setup --help") else { panic!("help") };
         assert!(text.contains("--quota SIZE") && text.contains("--password-file FILE"), "{text}");
+        let Command::Print(all) = parsed("help") else { panic!("help") };
+        assert!(all.contains("create USER") && all.contains("-c, --config FILE"), "{all}");
     }
 }

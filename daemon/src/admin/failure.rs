@@ -15,6 +15,8 @@ pub(super) enum Failure {
     Failed(String),
     /// It was not understood.
     Usage(String),
+    /// The same, and what is right is said already.
+    Hinted(String),
     /// There is no such user.
     NoSuchUser(String),
     /// Nobody reads our output any more; there is nobody to tell.
@@ -45,7 +47,7 @@ impl Failure {
 
     pub(super) fn text(&self) -> Option<String> {
         match self {
-            Self::Failed(text) | Self::NoSuchUser(text) => Some(text.clone()),
+            Self::Failed(text) | Self::NoSuchUser(text) | Self::Hinted(text) => Some(text.clone()),
             Self::Usage(text) => Some(format!("{text}\nTry 'ftp-admin --help'.")),
             Self::Closed => None,
         }
@@ -55,7 +57,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Closed => 0,
             Self::Failed(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Hinted(_) => 2,
             Self::NoSuchUser(_) => 6,
         })
     }

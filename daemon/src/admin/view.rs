@@ -1,6 +1,6 @@
 //! `view`: who has what.
 
-use super::command::View;
+use super::command::{Form, View};
 use super::console::Console;
 use super::failure::Failure;
 use super::find;
@@ -27,16 +27,16 @@ struct Row {
 
 pub(super) fn run(config: &Config, order: &View, console: &mut dyn Console) -> Result<(), Failure> {
     let users = Users::load(&config.user_file())?;
-    let rows: Vec<Row> = match &order.user {
-        Some(name) => {
-            let (name, user) = find(&users, name)?;
-            vec![Row::of(config, name, user)?]
-        }
-        None => {
-            users.users.iter().map(|(name, user)| Row::of(config, name, user)).collect::<Result<_, _>>()?
-        }
+    let chosen: Vec<(&UserName, &User)> = match &order.user {
+        Some(name) => vec![find(&users, name)?],
+        None => users.users.iter().collect(),
     };
-    if order.json {
+    if order.form == Form::Names {
+        return chosen.iter().try_for_each(|(name, _)| console.print(name.as_str()));
+    }
+    let rows: Vec<Row> =
+        chosen.iter().map(|(name, user)| Row::of(config, name, user)).collect::<Result<_, _>>()?;
+    if order.form == Form::Json {
         let json = serde_json::to_string_pretty(&rows);
         return console.print(&json.map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))?);
     }

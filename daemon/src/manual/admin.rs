@@ -1,0 +1,165 @@
+//! `ftp-admin`.
+
+use super::{CONFIG_FILE, HELP, VERSION};
+use ftp_manual::{Argument, Block, Example, Group, Kind, Opt, Program, Section, Verb};
+
+/// Its command line.
+pub const PROGRAM: Program = Program {
+    name: "ftp-admin",
+    section: 8,
+    what: "manage the accounts and the certificate of ftp-daemon",
+    synopsis: &["[-c FILE] VERB [OPTIONS]", "VERB --help"],
+    about: &[
+        Block::Text(
+            "`ftp-admin` works on the files of ftp-daemon(8), whether that runs or not; a running daemon notices a changed account within a second.",
+        ),
+        Block::Text("Without a terminal nothing is asked, and the error names the option that is missing."),
+    ],
+    examples: &[
+        Example { line: "ftp-admin create alice --quota 5G", what: "asks for the password" },
+        Example { line: "ftp-admin view", what: "who has what" },
+        Example { line: "ftp-admin setup alice", what: "shows the values, asks one by one" },
+        Example { line: "ftp-admin rm alice", what: "the account goes, the files stay" },
+        Example { line: "ftp-admin check", what: "is this set-up sound?" },
+    ],
+    groups: &[Group { title: "Options", options: &[CONFIG_FILE, HELP, VERSION] }],
+    verbs: &[CREATE, RM, SETUP, VIEW, CERT, FINGERPRINT, CHECK, HELP_VERB],
+    exit: &[("0", "done"), ("1", "failed or there already"), ("2", "not understood"), ("6", "no such user")],
+    notes: &["A running daemon notices changes within a second."],
+    sections: &[Section {
+        title: "FILES",
+        blocks: &[
+            Block::Item(
+                "`etc/ftp-daemon.ron`",
+                "The config, if it is below the current folder; see ftp-daemon.ron(5).",
+            ),
+            Block::Item("`/etc/ftp-daemon/ftp-daemon.ron`", "The config otherwise."),
+            Block::Item(
+                "`users.ron`",
+                "In the data folder: the accounts. It is replaced in one step, under a lock, so that two administrators lose nothing.",
+            ),
+        ],
+    }],
+    see_also: &["ftp-cli(1)", "ftp-daemon.ron(5)", "ftp-daemon(8)"],
+};
+
+const USER: Kind = Kind::Listed("view --names");
+
+const QUOTA: Opt = Opt::value(
+    "quota",
+    "SIZE|none",
+    Kind::OneOf(&["none"]),
+    "the most bytes, like 5G, 500M or none (K, M, G, T are powers of 1024)",
+);
+const PASSWORD_FILE: Opt = Opt::value(
+    "password-file",
+    "FILE|-",
+    Kind::File,
+    "take the password from the first line of a file; - is stdin",
+);
+const WEAK: Opt = Opt::flag("weak", "take a password of fewer than 12 characters too");
+const YES: Opt = Opt::flag("yes", "do not ask");
+
+const CREATE: Verb = Verb {
+    name: "create",
+    what: "a new account with its folder",
+    about: &[Block::Text(
+        "The quota is none unless --quota says otherwise. Without --password-file the password is asked for, twice; an empty answer has one made.",
+    )],
+    arguments: &[Argument { name: "USER", kind: Kind::Free, needed: true }],
+    options: &[QUOTA, PASSWORD_FILE, WEAK],
+    examples: &[Example { line: "ftp-admin create alice --quota 5G", what: "asks for the password" }],
+    ..Verb::NONE
+};
+
+const RM: Verb = Verb {
+    name: "rm",
+    what: "the end of an account; its files stay",
+    about: &[Block::Text(
+        "The name has to be typed once more. Open sessions of the user end within a second.",
+    )],
+    arguments: &[Argument { name: "USER", kind: USER, needed: true }],
+    options: &[Opt::flag("purge", "delete the user's files as well"), YES],
+    ..Verb::NONE
+};
+
+const SETUP: Verb = Verb {
+    name: "setup",
+    what: "another quota or password for an account",
+    about: &[Block::Text(
+        "Without options it shows the values and asks one by one; Enter keeps. It says what was and what is, and asks before it sets a quota \
+         below what is used. When the password changes, open sessions end within a second.",
+    )],
+    arguments: &[Argument { name: "USER", kind: USER, needed: true }],
+    options: &[
+        QUOTA,
+        Opt::flag("password", "ask for another password"),
+        PASSWORD_FILE,
+        WEAK,
+        Opt::flag("yes", "do not ask, not even before a quota below what is used"),
+    ],
+    examples: &[
+        Example { line: "ftp-admin setup alice --quota none", what: "no limit any more" },
+        Example { line: "ftp-admin setup alice --password", what: "asks twice" },
+    ],
+    ..Verb::NONE
+};
+
+const VIEW: Verb = Verb {
+    name: "view",
+    aliases: &["list"],
+    what: "who has what: used, quota, files, last login",
+    about: &[Block::Text(
+        "A table at a terminal; otherwise bytes as numbers, with tabs between them, below a line of names. All times are UTC.",
+    )],
+    arguments: &[Argument { name: "USER", kind: USER, needed: false }],
+    options: &[
+        Opt::flag("json", "print a JSON array of objects"),
+        Opt::flag("names", "print the names only, one on a line; nothing is counted"),
+    ],
+    ..Verb::NONE
+};
+
+const CERT: Verb = Verb {
+    name: "cert",
+    what: "a certificate, and the CA that signs it",
+    options: &[
+        Opt::value(
+            "out",
+            "DIR",
+            Kind::Folder,
+            "the folder for ca.pem, ca.key, server.pem and server.key; certs without it",
+        ),
+        Opt::value("name", "HOST", Kind::Free, "a name of the server; may be given more than once").many(),
+        Opt::value("ip", "IP", Kind::Free, "an address of the server; may be given more than once").many(),
+        Opt::value("days", "N", Kind::Free, "how long the server's certificate lasts; 397 without it"),
+        Opt::flag("force", "replace the server's certificate and key; the CA stays"),
+        Opt::flag("new-ca", "with --force: replace the CA too; every client needs the new ca.pem"),
+    ],
+    examples: &[Example { line: "ftp-admin cert --name files.example.org --force", what: "another name" }],
+    ..Verb::NONE
+};
+
+const FINGERPRINT: Verb = Verb {
+    name: "fingerprint",
+    what: "what clients compare at their first visit",
+    about: &[Block::Text("That of the certificate in the config, or of the one in a file.")],
+    arguments: &[Argument { name: "PEM", kind: Kind::File, needed: false }],
+    ..Verb::NONE
+};
+
+const CHECK: Verb = Verb {
+    name: "check",
+    what: "whether this set-up is sound, a line for each thing looked at",
+    about: &[Block::Text("It changes nothing, and fails if there is a problem.")],
+    ..Verb::NONE
+};
+
+const HELP_VERB: Verb = Verb {
+    name: "help",
+    what: "this text, or more about one verb",
+    arguments: &[Argument { name: "VERB", kind: Kind::OneOf(VERBS), needed: false }],
+    ..Verb::NONE
+};
+
+const VERBS: &[&str] = &["create", "rm", "setup", "view", "cert", "fingerprint", "check"];
