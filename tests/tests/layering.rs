@@ -28,7 +28,7 @@ const RULES: &[(Rule, &[&[&str]])] = &[
     (
         // It is tables and texts; the example of the tests writes the files.
         Rule {
-            folder: "manual/src",
+            folder: "proto/manual/src",
             but: &[],
             barred: &["std::net", "std::process", "std::io", "std::env", "ftp_proto", "ftp_core"],
             except: &[],
@@ -159,7 +159,7 @@ const RULES: &[(Rule, &[&[&str]])] = &[
 
 /// The crates of this workspace that each may depend on.
 const OURS: [(&str, &[&str]); 6] = [
-    ("manual", &[]),
+    ("proto/manual", &[]),
     ("proto", &[]),
     ("proto/tls", &[]),
     ("daemon/core", &["ftp-proto"]),
@@ -169,7 +169,7 @@ const OURS: [(&str, &[&str]); 6] = [
 
 /// Foreign crates that each may not depend on.
 const THEIRS: [(&str, &[&str]); 6] = [
-    ("manual", &["mio", "rustls", "rustix", "pbr", "slog", "signal-hook", "rustyline"]),
+    ("proto/manual", &["mio", "rustls", "rustix", "pbr", "slog", "signal-hook", "rustyline"]),
     ("proto", &["mio", "rustls", "rustix", "pbr", "slog", "signal-hook"]),
     ("proto/tls", &["mio", "rustix", "pbr", "slog", "signal-hook"]),
     ("daemon/core", &["mio", "rustls", "pbr", "slog-async", "slog-term", "signal-hook"]),
