@@ -118,7 +118,15 @@ const RULES: &[(Rule, &[&[&str]])] = &[
         &[PREFIXES],
     ),
     (Rule { folder: "cli/src/transfer", but: &[], barred: &[], except: &[] }, &[PREFIXES]),
-    (Rule { folder: "cli/src/command", but: &[], barred: &[], except: &[] }, &[PREFIXES]),
+    (
+        Rule {
+            folder: "cli/src/command",
+            but: &[],
+            barred: &[],
+            except: &[("cli/src/command/mod.rs", "whether a word is an option")],
+        },
+        &[PREFIXES],
+    ),
     (Rule { folder: "daemon/core/src/session", but: &[], barred: &["rustix", "std::io"], except: &[] }, &[]),
     (
         Rule {
