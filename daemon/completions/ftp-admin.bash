@@ -54,7 +54,7 @@ _ftp_admin() {
             if [[ $cur != -* ]]; then
                 return
             fi
-            words='--quota --password-file --weak -h --help'
+            words='--quota --generate --password-file --weak -h --help'
             ;;
         rm)
             if [[ $cur != -* ]]; then
@@ -79,7 +79,7 @@ _ftp_admin() {
                 ${FUNCNAME[0]}_listed view --names
                 return
             fi
-            words='--quota --password --password-file --weak --yes -h --help'
+            words='--quota --password --generate --password-file --weak --yes -h --help'
             ;;
         view | list)
             if [[ $cur != -* ]]; then

@@ -40,10 +40,11 @@ _ftp_admin() {
                 create)
                     _arguments -s -S \
                         '--quota=[the most bytes, like 5G, 500M or none (K, M, G, T are powers of 1024)]:SIZE|none:(none)' \
+                        '--generate[make a password, and print it alone on stdout, once]' \
                         '--password-file=[take the password from the first line of a file; - is stdin]:FILE|-:_files' \
                         '--weak[take a password of fewer than 12 characters too]' \
                         '(-h --help)'{-h,--help}'[this text]' \
-                        '1:USER: '
+                        '1::USER: '
                     ;;
                 rm)
                     _arguments -s -S \
@@ -56,11 +57,12 @@ _ftp_admin() {
                     _arguments -s -S \
                         '--quota=[the most bytes, like 5G, 500M or none (K, M, G, T are powers of 1024)]:SIZE|none:(none)' \
                         '--password[ask for another password]' \
+                        '--generate[make a password, and print it alone on stdout, once]' \
                         '--password-file=[take the password from the first line of a file; - is stdin]:FILE|-:_files' \
                         '--weak[take a password of fewer than 12 characters too]' \
                         '--yes[do not ask, not even before a quota below what is used]' \
                         '(-h --help)'{-h,--help}'[this text]' \
-                        '1:USER:{_ftp_admin_listed view --names}'
+                        '1::USER:{_ftp_admin_listed view --names}'
                     ;;
                 view | list)
                     _arguments -s -S \

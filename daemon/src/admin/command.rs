@@ -1,7 +1,7 @@
 //! The command line: what may be said and what it means.
 
 use super::failure::Failure;
-use super::new_password::Wanted;
+use super::new_password::{Source, Wanted};
 use super::size::parse_quota;
 use crate::cert::{CertRequest, DAYS};
 use crate::config::Config;
@@ -29,8 +29,10 @@ pub(super) enum Command {
 /// `create`.
 #[derive(Debug, Default)]
 pub(super) struct Create {
-    pub(super) user: String,
-    pub(super) quota: Option<u64>,
+    /// Asked for without it.
+    pub(super) user: Option<String>,
+    /// The same.
+    pub(super) quota: Option<Option<u64>>,
     pub(super) password: Wanted,
 }
 
@@ -47,7 +49,8 @@ pub(super) struct Remove {
 /// `setup`. What is none stays.
 #[derive(Debug, Default)]
 pub(super) struct Setup {
-    pub(super) user: String,
+    /// Asked for without it.
+    pub(super) user: Option<String>,
     pub(super) quota: Option<Option<u64>>,
     pub(super) password: Option<Wanted>,
     /// `--weak`, which also holds for what is asked.
@@ -163,10 +166,9 @@ fn verb(word: &str) -> Result<Verb, Failure> {
 }
 
 fn create(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
-    let user = verb.one(matches)?;
-    let quota = quota(matches)?.flatten();
-    let password = Wanted { file: matches.opt_str("password-file"), weak: matches.opt_present("weak") };
-    Ok(Command::Create(config, Create { user, quota, password }))
+    let weak = matches.opt_present("weak");
+    let password = Wanted { source: source(verb, matches)?.unwrap_or(Source::Person), weak };
+    Ok(Command::Create(config, Create { user: argument(matches), quota: quota(matches)?, password }))
 }
 
 fn remove(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
@@ -175,12 +177,11 @@ fn remove(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command,
 }
 
 fn setup(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
-    let user = verb.one(matches)?;
     let weak = matches.opt_present("weak");
-    let file = matches.opt_str("password-file");
-    let password = (file.is_some() || matches.opt_present("password")).then_some(Wanted { file, weak });
+    let asked = matches.opt_present("password").then_some(Source::Person);
+    let password = source(verb, matches)?.or(asked).map(|source| Wanted { source, weak });
     let (quota, yes) = (quota(matches)?, matches.opt_present("yes"));
-    Ok(Command::Setup(config, Setup { user, quota, password, weak, yes }))
+    Ok(Command::Setup(config, Setup { user: argument(matches), quota, password, weak, yes }))
 }
 
 fn view(config: ConfigFile, verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
@@ -217,6 +218,15 @@ fn cert(verb: &Verb, matches: &Matches) -> Result<Command, Failure> {
         force,
         new_ca,
     }))
+}
+
+/// Where a password comes from, if that is said.
+fn source(verb: &Verb, matches: &Matches) -> Result<Option<Source>, Failure> {
+    match (matches.opt_str("password-file"), matches.opt_present("generate")) {
+        (Some(_), true) => Err(verb.wrong("--generate and --password-file do not go together")),
+        (Some(file), false) => Ok(Some(Source::File(file))),
+        (None, generate) => Ok(generate.then_some(Source::Chance)),
+    }
 }
 
 fn quota(matches: &Matches) -> Result<Option<Option<u64>>, Failure> {
@@ -307,8 +317,9 @@ mod tests {
 
     #[test]
     fn a_user_is_needed_and_one_is_enough() {
-        for line in ["create", "rm", "setup"] {
-            assert!(told(line).contains("the user is missing\nUsage: ftp-admin"), "{line}");
+        assert!(told("rm").contains("the user is missing\nUsage: ftp-admin rm USER"));
+        for line in ["create", "setup"] {
+            assert!(matches!(parsed(line), Command::Create(..) | Command::Setup(..)), "{line} asks");
         }
         for line in ["create a b", "view a b", "setup a b"] {
             assert!(told(line).contains("'b' is one argument too many"), "{line}");
@@ -324,12 +335,14 @@ mod tests {
             panic!("create")
         };
         assert_eq!(config.0.as_deref(), Some(Path::new("x.ron")));
-        assert_eq!((order.user.as_str(), order.quota, order.password.weak), ("alice", Some(5 << 30), true));
-        assert_eq!(order.password.file.as_deref(), Some("-"));
+        assert_eq!((order.user.as_deref(), order.quota), (Some("alice"), Some(Some(5 << 30))));
+        assert!(order.password.weak && order.password.source == Source::File("-".to_owned()));
         let Command::Setup(_, order) = parsed("setup alice --quota none") else { panic!("setup") };
         assert_eq!((order.quota, order.password.is_some()), (Some(None), false));
         let Command::Setup(_, order) = parsed("setup alice --password") else { panic!("setup") };
-        assert!(order.quota.is_none() && order.password.is_some_and(|wanted| wanted.file.is_none()));
+        assert!(
+            order.quota.is_none() && order.password.is_some_and(|wanted| wanted.source == Source::Person)
+        );
         let Command::View(_, order) = parsed("list --json") else { panic!("view") };
         assert!(order.user.is_none() && order.form == Form::Json);
     }
@@ -342,6 +355,6 @@ mod tests {
         let Command::Print(text) = parsed("setup --help") else { panic!("help") };
         assert!(text.contains("--quota SIZE") && text.contains("--password-file FILE"), "{text}");
         let Command::Print(all) = parsed("help") else { panic!("help") };
-        assert!(all.contains("create USER") && all.contains("-c, --config FILE"), "{all}");
+        assert!(all.contains("create [USER]") && all.contains("-c, --config FILE"), "{all}");
     }
 }

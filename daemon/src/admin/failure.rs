@@ -19,6 +19,8 @@ pub(super) enum Failure {
     Hinted(String),
     /// There is no such user.
     NoSuchUser(String),
+    /// The person left at a prompt.
+    Left,
     /// Nobody reads our output any more; there is nobody to tell.
     Closed,
 }
@@ -49,6 +51,7 @@ impl Failure {
         match self {
             Self::Failed(text) | Self::NoSuchUser(text) | Self::Hinted(text) => Some(text.clone()),
             Self::Usage(text) => Some(format!("{text}\nTry 'ftp-admin --help'.")),
+            Self::Left => Some("nothing was changed".to_owned()),
             Self::Closed => None,
         }
     }
@@ -56,7 +59,7 @@ impl Failure {
     pub(super) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Closed => 0,
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Left => 1,
             Self::Usage(_) | Self::Hinted(_) => 2,
             Self::NoSuchUser(_) => 6,
         })

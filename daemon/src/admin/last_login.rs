@@ -6,6 +6,7 @@ use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::Read as _;
 use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
 
 /// When and from where a user came last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +35,17 @@ impl LastLogin {
         is_time.then(|| Self { time: time.to_owned(), from })
     }
 
-    /// For a person.
-    pub(super) fn show(&self) -> String {
-        let (day, time) = self.time.split_at("2026-11-23".len());
-        format!("{day} {} UTC from {}", &time[1..6], self.from)
+    /// For a person, in UTC as the file; days are those of `now`, and of those before yesterday the time does not matter any more.
+    pub(super) fn show(&self, now: SystemTime) -> String {
+        let (day, time) = self.time.split_at(DAY);
+        let day_of = |time: SystemTime| humantime::format_rfc3339_seconds(time).to_string()[..DAY].to_owned();
+        let then = now.checked_sub(A_DAY).filter(|then| *then >= SystemTime::UNIX_EPOCH);
+        let name = match day {
+            day if day == day_of(now) => "today ",
+            day if then.is_some_and(|then| day == day_of(then)) => "yesterday ",
+            _ => return format!("{day} from {}", self.from),
+        };
+        format!("{name}{} from {}", &time[1..6], self.from)
     }
 
     /// As it is in the file.
@@ -48,6 +56,9 @@ impl LastLogin {
 
 const LINE: u64 = 128;
 const SHAPE: &str = "0000-00-00T00:00:00Z";
+/// The length of a date.
+const DAY: usize = "0000-00-00".len();
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -56,7 +67,16 @@ mod tests {
     #[test]
     fn a_note_is_read_and_anything_else_is_none() {
         let note = LastLogin::parse("2026-11-23T20:15:05Z 127.0.0.1 \n").expect("a note");
-        assert_eq!(note.show(), "2026-11-23 20:15 UTC from 127.0.0.1");
+        for (now, shown) in [
+            ("2026-11-23T00:00:00Z", "today 20:15 from 127.0.0.1"),
+            ("2026-11-23T23:59:59Z", "today 20:15 from 127.0.0.1"),
+            ("2026-11-24T00:00:00Z", "yesterday 20:15 from 127.0.0.1"),
+            ("2026-11-25T00:00:00Z", "2026-11-23 from 127.0.0.1"),
+            ("1970-01-01T00:00:00Z", "2026-11-23 from 127.0.0.1"),
+            ("2026-11-22T23:59:59Z", "2026-11-23 from 127.0.0.1"),
+        ] {
+            assert_eq!(note.show(humantime::parse_rfc3339(now).expect("a time")), shown, "{now}");
+        }
         assert_eq!(note.line(), "2026-11-23T20:15:05Z 127.0.0.1");
         assert!(LastLogin::parse("2026-11-23T20:15:05Z ::1").is_some());
         for text in [

@@ -15,17 +15,20 @@ mod new_password;
 mod remove;
 mod setup;
 mod size;
+mod terminal;
 mod usage;
 mod view;
 
 use command::Command;
-use console::{Console, Terminal};
+use console::Console;
 use failure::Failure;
 use ftp_core::account::user_file::{User, Users};
 use ftp_proto::UserName;
 use std::process::ExitCode;
+use terminal::Terminal;
 
-/// Does what the command line says. Exit codes: 0 done, 1 failed or there already, 2 not understood, 6 no such user.
+/// Does what the command line says. Exit codes: 0 done, 1 failed, there already or left at a prompt, 2 not understood, 6 no such user, 130 Ctrl-C
+/// at a prompt.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut terminal = Terminal::new();

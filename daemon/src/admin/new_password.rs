@@ -1,6 +1,6 @@
 //! Where a new password comes from, and which are refused.
 
-use super::console::Console;
+use super::console::{Console, leaves};
 use super::failure::Failure;
 use ftp_core::account::password::{Cost, PasswordHash};
 use ftp_proto::UserName;
@@ -12,39 +12,76 @@ use zeroize::Zeroizing;
 
 /// The least characters of a password that nobody said is weak.
 const LEAST: usize = 12;
-/// Characters of a password that we make: 5 random bits each.
+/// Characters of a password that we make, 5 random bits each, in groups that can be read out.
 const MADE: usize = 20;
+const GROUP: usize = 4;
 /// Lower case and digits without those that look alike; a power of two, so that each is as likely as the others.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// How often a person may try.
 const TRIES: usize = 3;
 
-/// What the command line says about a new password. It never holds one.
+/// Where a new password comes from. It never holds one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Whoever is at the terminal.
+    #[default]
+    Person,
+    /// `--password-file`: a file, or `-` for stdin.
+    File(String),
+    /// `--generate`: we make one.
+    Chance,
+}
+
+/// What the command line says about a new password.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    /// `--password-file`: a file, or `-` for stdin.
-    pub(super) file: Option<String>,
+    pub(super) source: Source,
     /// `--weak`: take a short one.
     pub(super) weak: bool,
 }
 
+/// A new password.
+pub(super) struct New {
+    pub(super) password: Secret,
+    /// Nobody knows it yet: it has to be shown.
+    pub(super) made: bool,
+}
+
+impl New {
+    /// Tells what was done with it. A password that we made is alone on stdout, so that a script can take it from there.
+    pub(super) fn tell(&self, user: &UserName, done: &str, console: &mut dyn Console) -> Result<(), Failure> {
+        if !self.made {
+            return console.print(done);
+        }
+        console.note(done);
+        console.note(&format!("The password of {user}, shown only now:"));
+        match console.print(self.password.expose()) {
+            Err(Failure::Closed) => Err(Failure::failed(format!(
+                "nobody read the password; ftp-admin setup {user} --generate makes another"
+            ))),
+            other => other,
+        }
+    }
+}
+
 impl Wanted {
-    /// A password for `user` from the file, or asked for; an empty answer makes one, which is shown once.
-    pub(super) fn read(&self, user: &UserName, console: &mut dyn Console) -> Result<Secret, Failure> {
-        if let Some(file) = &self.file {
-            let password = from_file(file, console)?;
-            self.judge(&password, user).map_err(Failure::Failed)?;
-            return Ok(password);
-        }
-        if !console.is_interactive() {
-            return Err(Failure::usage(
-                "there is nobody to ask for a password: use --password-file FILE, or - for stdin",
-            ));
-        }
-        let question = format!("New password ({LEAST} characters or more; empty = make one for me): ");
-        match self.ask(user, &question, console)? {
-            Some(password) => Ok(password),
-            None => made(user, console),
+    /// A password for `user` from the file, or asked for, or made; an empty answer makes one too.
+    pub(super) fn read(&self, user: &UserName, console: &mut dyn Console) -> Result<New, Failure> {
+        match &self.source {
+            Source::File(file) => {
+                let password = from_file(file, console)?;
+                self.judge(&password, user).map_err(Failure::Failed)?;
+                Ok(New { password, made: false })
+            }
+            Source::Chance => made(),
+            Source::Person if !console.is_interactive() => Err(Failure::usage(
+                "there is nobody to ask for a password: use --generate, or --password-file FILE (- for stdin)",
+            )),
+            Source::Person => {
+                let question =
+                    format!("New password ({LEAST} characters or more; empty = make one for me; q leaves): ");
+                self.ask(user, &question, console)?.map_or_else(made, Ok)
+            }
         }
     }
 
@@ -54,9 +91,9 @@ impl Wanted {
         user: &UserName,
         question: &str,
         console: &mut dyn Console,
-    ) -> Result<Option<Secret>, Failure> {
+    ) -> Result<Option<New>, Failure> {
         for _ in 0..TRIES {
-            let Some(password) = console.ask_secret(question)? else { break };
+            let password = console.secret(question)?;
             if password.expose().is_empty() {
                 return Ok(None);
             }
@@ -64,11 +101,10 @@ impl Wanted {
                 console.note(&why);
                 continue;
             }
-            match console.ask_secret("Again: ")? {
-                Some(again) if again == password => return Ok(Some(password)),
-                Some(_) => console.note("The two differ."),
-                None => break,
+            if console.secret("Again: ")? == password {
+                return Ok(Some(New { password, made: false }));
             }
+            console.note("The two differ.");
         }
         Err(Failure::failed("no password was set; nothing was changed"))
     }
@@ -87,8 +123,8 @@ impl Wanted {
         if text.eq_ignore_ascii_case(user.as_str()) {
             return Err("the password is the user's name, the first that anyone would try".into());
         }
-        if ["q", "exit"].contains(&text) {
-            return Err(format!("ftp-cli takes '{text}' at its password prompt for the command"));
+        if leaves(text) {
+            return Err(format!("a password prompt takes '{text}' for the command that leaves"));
         }
         if text.chars().count() < LEAST && !self.weak {
             return Err(format!(
@@ -134,13 +170,19 @@ fn from_file(file: &str, console: &mut dyn Console) -> Result<Secret, Failure> {
     Ok(Secret::new(text.to_owned()))
 }
 
-fn made(user: &UserName, console: &mut dyn Console) -> Result<Secret, Failure> {
+fn made() -> Result<New, Failure> {
     let mut bytes = Zeroizing::new([0; MADE]);
     getrandom::fill(&mut *bytes)
         .map_err(|error| Failure::failed(format!("cannot make a password: {error}")))?;
-    let text: String = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
-    console.note(&format!("The password of {user}, shown only now: {text}"));
-    Ok(Secret::new(text))
+    // As large as it gets, so that no copy is left behind by growing.
+    let mut text = String::with_capacity(MADE + MADE / GROUP);
+    for (at, byte) in bytes.iter().enumerate() {
+        if at > 0 && at % GROUP == 0 {
+            text.push('-');
+        }
+        text.push(char::from(ALPHABET[usize::from(byte % 32)]));
+    }
+    Ok(New { password: Secret::new(text), made: true })
 }
 
 #[cfg(test)]
@@ -149,7 +191,24 @@ mod tests {
 
     fn judged(password: &str, weak: bool) -> Result<(), String> {
         let user = UserName::new("a_rather_long_name").expect("a name");
-        Wanted { file: None, weak }.judge(&Secret::new(password.into()), &user)
+        Wanted { source: Source::Person, weak }.judge(&Secret::new(password.into()), &user)
+    }
+
+    #[test]
+    fn a_password_that_is_made_has_five_groups_of_what_does_not_look_alike() {
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            let made = made().expect("randomness");
+            let text = made.password.expose().to_owned();
+            assert!(made.made && text.len() == 24, "{text}");
+            assert!(text.split('-').all(|group| group.len() == 4), "{text}");
+            assert!(text.bytes().all(|byte| byte == b'-' || ALPHABET.contains(&byte)), "{text}");
+            assert_eq!(judged(&text, false), Ok(()));
+            assert!(seen.insert(text), "each is another");
+        }
+        let letters: std::collections::BTreeSet<char> =
+            seen.iter().flat_map(|text| text.chars()).filter(|c| *c != '-').collect();
+        assert_eq!(letters.len(), ALPHABET.len(), "all are used");
     }
 
     #[test]
@@ -160,7 +219,7 @@ mod tests {
                 .is_err_and(|why| why.contains("fewer than 12") && why.contains("--weak"))
         );
         assert_eq!(judged("123", true), Ok(()));
-        assert!(judged("exit", true).is_err_and(|why| why.contains("for the command")));
+        assert!(judged("exit", true).is_err_and(|why| why.contains("the command that leaves")));
         assert_eq!(judged("żółćżółćżółć", false), Ok(()), "characters are counted, not bytes");
         assert!(judged("żółćżó", false).is_err());
         for weak in [false, true] {

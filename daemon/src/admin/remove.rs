@@ -1,7 +1,7 @@
 //! `rm`: the end of an account, and with `--purge` of its files.
 
 use super::command::Remove;
-use super::console::Console;
+use super::console::{Console, leaves};
 use super::failure::Failure;
 use super::usage::Usage;
 use super::{find, folders};
@@ -16,10 +16,15 @@ pub(super) fn run(config: &Config, order: &Remove, console: &mut dyn Console) ->
         if !console.is_interactive() {
             return Err(Failure::usage("there is nobody to ask whether the account may go: use --yes"));
         }
+        if leaves(name.as_str()) {
+            return Err(Failure::usage(format!(
+                "'{name}' leaves at a prompt, so that it cannot be typed there: use --yes"
+            )));
+        }
         let usage = Usage::of(config, name)?;
-        let fate = if order.purge { "and ALL its files" } else { "(its files stay)" };
+        let fate = if order.purge { "and ALL its files" } else { "(files stay unless --purge)" };
         let question = format!("{name} has {usage}. Type the name to delete the account {fate}: ");
-        if console.ask(&question)?.is_none_or(|answer| answer.trim() != name.as_str()) {
+        if console.answer(&question)? != name.as_str() {
             return Err(Failure::failed("that is not the name; nothing was deleted"));
         }
     }

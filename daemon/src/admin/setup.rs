@@ -2,13 +2,13 @@
 
 use super::command::Setup;
 use super::console::Console;
+use super::create::ask_quota;
 use super::failure::Failure;
 use super::find;
-use super::new_password::{self, Wanted};
-use super::size::{parse_quota, show, show_quota};
+use super::new_password::{self, New, Source, Wanted};
+use super::size::{show, show_quota};
 use super::usage::Usage;
 use crate::config::Config;
-use ftp_core::account::password::PasswordHash;
 use ftp_core::account::user_file::{User, Users};
 use ftp_proto::UserName;
 
@@ -16,29 +16,47 @@ use ftp_proto::UserName;
 #[derive(Default)]
 struct Change {
     quota: Option<Option<u64>>,
-    password: Option<PasswordHash>,
+    password: Option<New>,
 }
 
 pub(super) fn run(config: &Config, order: Setup, console: &mut dyn Console) -> Result<(), Failure> {
     let file = config.user_file();
     let users = Users::load(&file)?;
-    let (name, user) = find(&users, &order.user)?;
+    let (name, user) = match &order.user {
+        Some(user) => find(&users, user)?,
+        None if console.is_interactive() => ask_user(&users, console)?,
+        None => return Err(Failure::usage("there is nobody to ask who it is: name the user")),
+    };
     let change = wanted(config, &order, name, user, console)?;
     if let Some(Some(quota)) = change.quota {
         confirm_below_usage(config, &order, name, user, quota, console)?;
     }
     let told = describe(name, user, &change);
+    let password = change.password.as_ref().map(|new| new_password::hash(&new.password)).transpose()?;
     Users::edit(&file, |users| match users.users.get_mut(name) {
         Some(now) if now.id == user.id => {
             now.quota = change.quota.unwrap_or(now.quota);
-            if let Some(password) = change.password {
+            if let Some(password) = password {
                 now.password = password;
             }
             Ok(())
         }
         _ => Err(Failure::failed(format!("{name} was changed by somebody else meanwhile; nothing was done"))),
     })?;
-    console.print(&told)
+    match change.password {
+        Some(new) => new.tell(name, &told, console),
+        None => console.print(&told),
+    }
+}
+
+fn ask_user<'a>(users: &'a Users, console: &mut dyn Console) -> Result<(&'a UserName, &'a User), Failure> {
+    console.note("Which account? At each question q leaves, and nothing is changed.");
+    loop {
+        match find(users, &console.answer("User: ")?) {
+            Err(Failure::NoSuchUser(why)) => console.note(&why),
+            other => return other,
+        }
+    }
 }
 
 fn wanted(
@@ -51,10 +69,7 @@ fn wanted(
     if order.quota.is_none() && order.password.is_none() {
         return ask_one_by_one(config, order, name, user, console);
     }
-    let password = match &order.password {
-        Some(wanted) => Some(new_password::hash(&wanted.read(name, console)?)?),
-        None => None,
-    };
+    let password = order.password.as_ref().map(|wanted| wanted.read(name, console)).transpose()?;
     Ok(Change { quota: order.quota, password })
 }
 
@@ -66,32 +81,16 @@ fn ask_one_by_one(
     console: &mut dyn Console,
 ) -> Result<Change, Failure> {
     if !console.is_interactive() {
-        return Err(Failure::usage("there is nobody to ask: use --quota SIZE|none or --password-file FILE"));
+        return Err(Failure::usage(
+            "there is nobody to ask: use --quota SIZE|none, --generate or --password-file FILE",
+        ));
     }
     let usage = Usage::of(config, name)?;
-    console.note(&format!("{name} has {usage}. Enter keeps a value."));
-    let quota = ask_quota(user.quota, console)?;
-    let question = "New password (Enter keeps it): ";
-    let password = match (Wanted { file: None, weak: order.weak }).ask(name, question, console)? {
-        Some(password) => Some(new_password::hash(&password)?),
-        None => None,
-    };
+    console.note(&format!("{name} has {usage}. Enter keeps a value; q leaves, and nothing is changed."));
+    let quota = ask_quota(&format!("Quota [{}]: ", show_quota(user.quota)), console)?;
+    let asked = Wanted { source: Source::Person, weak: order.weak };
+    let password = asked.ask(name, "New password [keep; q leaves]: ", console)?;
     Ok(Change { quota, password })
-}
-
-fn ask_quota(now: Option<u64>, console: &mut dyn Console) -> Result<Option<Option<u64>>, Failure> {
-    loop {
-        let Some(answer) = console.ask(&format!("Quota [{}]: ", show_quota(now)))? else {
-            return Err(Failure::failed("no answer; nothing was changed"));
-        };
-        if answer.trim().is_empty() {
-            return Ok(None);
-        }
-        match parse_quota(answer.trim()) {
-            Ok(quota) => return Ok(Some(quota)),
-            Err(why) => console.note(&why),
-        }
-    }
 }
 
 fn confirm_below_usage(
@@ -118,11 +117,7 @@ fn confirm_below_usage(
     if !console.is_interactive() {
         return Err(Failure::failed(format!("{warning} There is nobody to ask whether to go on: use --yes")));
     }
-    if console.agrees(&format!("{warning} Go on?"))? {
-        Ok(())
-    } else {
-        Err(Failure::failed("nothing was changed"))
-    }
+    if console.agrees(&format!("{warning} Go on?"))? { Ok(()) } else { Err(Failure::Left) }
 }
 
 /// What was and what is, one line for each.

@@ -15,7 +15,8 @@ struct Script {
     /// None: nobody is there.
     answers: Option<VecDeque<String>>,
     stdin: Vec<u8>,
-    screen: bool,
+    /// The columns of the screen, if there is one.
+    screen: Option<usize>,
     out: String,
     err: String,
 }
@@ -25,7 +26,7 @@ impl Console for Script {
         self.answers.is_some()
     }
 
-    fn is_screen(&self) -> bool {
+    fn columns(&self) -> Option<usize> {
         self.screen
     }
 
@@ -91,7 +92,7 @@ impl Site {
 
     fn person(&self, line: &str, answers: &[&str]) -> (Result<(), Failure>, Script) {
         let answers = Some(answers.iter().map(|answer| (*answer).to_owned()).collect());
-        let mut script = Script { answers, screen: true, ..Script::default() };
+        let mut script = Script { answers, screen: Some(120), ..Script::default() };
         (self.say(line, &mut script), script)
     }
 
@@ -127,7 +128,10 @@ fn an_account_is_created_with_its_quota_folder_and_password() {
     let out = site.script("create alice --quota 5G --password-file @password").expect("created");
     assert_eq!(
         out,
-        format!("Created alice: quota 5.0 GiB, folder {}.\n", folders::shown(&site.path("var/users/alice")))
+        format!(
+            "Created alice: quota 5.0 GiB, home {}.\n",
+            folders::shown(&site.path("var/users/alice/home"))
+        )
     );
     let user = site.user("alice");
     assert_eq!(user.quota, Some(5 << 30));
@@ -157,12 +161,12 @@ fn an_account_that_is_there_is_not_created_again() {
 #[test]
 fn a_person_is_asked_twice_and_may_try_again() {
     let site = Site::new();
-    let (result, script) = site.person("create alice", &["short", LONG, "another one", LONG, LONG]);
+    let (result, script) = site.person("create alice", &["", "short", LONG, "another one", LONG, LONG]);
     result.expect("created");
     assert!(script.err.contains("fewer than 12") && script.err.contains("The two differ."), "{}", script.err);
     assert!(!script.err.contains(LONG) && !script.out.contains(LONG));
     assert!(site.user("alice").password.matches(&secret(LONG)));
-    let (result, _) = site.person("create bob", &["short", "short", "short", LONG, LONG]);
+    let (result, _) = site.person("create bob --quota 1G", &["short", "short", "short", LONG, LONG]);
     assert_eq!(failed(result).0, 1);
     assert!(!site.path("var/users/bob").exists(), "nothing is left of it");
 }
@@ -170,13 +174,81 @@ fn a_person_is_asked_twice_and_may_try_again() {
 #[test]
 fn an_empty_answer_makes_a_password_and_shows_it_once() {
     let site = Site::new();
-    let (result, script) = site.person("create alice", &[""]);
+    for (name, line, answers) in [
+        ("alice", "create alice --quota 1G", &[""][..]),
+        ("bob", "create bob", &["", ""]),
+        ("carl", "create carl --generate", &[]),
+        ("carl", "setup carl --generate", &[]),
+    ] {
+        let (result, script) = site.person(line, answers);
+        result.expect("done");
+        let made = script.out.trim_end();
+        assert_eq!((made.len(), script.out.len()), (24, 25), "it is alone: {}", script.out);
+        assert!(!script.err.contains(made), "it is shown once: {}", script.err);
+        let done = if line.starts_with("create") { "Created " } else { "carl: password changed" };
+        assert!(script.err.contains(done) && script.err.contains("shown only now"), "{}", script.err);
+        assert!(site.user(name).password.matches(&secret(made)), "{line}");
+    }
+    assert_eq!(site.user("alice").quota, Some(1 << 30));
+    let out = site.script("create dora --generate").expect("nobody has to be there");
+    assert!(site.user("dora").password.matches(&secret(out.trim_end())));
+    let (code, text) = failed(site.script("create eve --generate --password-file @password"));
+    assert!(code == 2 && text.contains("do not go together"), "{text}");
+}
+
+#[test]
+fn a_person_is_asked_for_what_is_missing() {
+    let site = Site::new();
+    let answers = ["No Name", "", "alice", "lots", "5G", LONG, LONG];
+    let (result, script) = site.person("create", &answers);
     result.expect("created");
-    let made = script.err.trim_end().rsplit(' ').next().expect("the last word");
-    assert_eq!(made.len(), 20);
-    assert_eq!(script.err.matches(made).count(), 1);
-    assert!(!script.out.contains(made), "it does not go where results go");
-    assert!(site.user("alice").password.matches(&secret(made)));
+    for part in ["q leaves", "User: ", "'No Name' cannot be a name", "'lots' is not a size", "[none]"] {
+        assert!(script.err.contains(part), "{part}: {}", script.err);
+    }
+    assert!(script.out.starts_with("Created alice: quota 5.0 GiB, home "), "{}", script.out);
+    let (result, script) = site.person("create", &["alice", "bob", "", LONG, LONG]);
+    result.expect("created");
+    assert!(script.err.contains("alice exists already"), "{}", script.err);
+    assert_eq!(site.user("bob").quota, None);
+    let (result, script) = site.person("setup", &["alcie", "alice", "1G", ""]);
+    result.expect("changed");
+    assert!(script.err.contains("Did you mean alice?"), "{}", script.err);
+    assert_eq!(script.out, "alice: quota 5.0 GiB -> 1.0 GiB\n");
+    for line in ["create", "setup"] {
+        let (code, text) = failed(site.script(line));
+        assert!(code == 2 && text.contains("name the user"), "{text}");
+    }
+}
+
+#[test]
+fn q_exit_and_the_end_of_the_input_leave_at_every_question_and_nothing_is_changed() {
+    let site = Site::new();
+    site.script("create alice --quota 1M --password-file @password").expect("created");
+    site.give("alice", "home/file", 5000);
+    let before = site.users();
+    let paths: [(&str, &[&str]); 7] = [
+        ("create", &["bob", "5G", LONG, LONG]),
+        ("create bob", &["5G", LONG, LONG]),
+        ("setup", &["alice", "1k", "another long one", "another long one", "y"]),
+        ("setup alice", &["1k", "another long one", "another long one", "y"]),
+        ("setup alice --quota 1k", &["y"]),
+        ("setup alice --password", &["another long one", "another long one"]),
+        ("rm alice --purge", &["alice"]),
+    ];
+    for (line, answers) in paths {
+        for at in 0..answers.len() {
+            for end in [&["q"][..], &["exit"], &[]] {
+                let given = [&answers[..at], end].concat();
+                let (result, script) = site.person(line, &given);
+                assert_eq!(failed(result), (1, "nothing was changed".to_owned()), "{line} {given:?}");
+                assert_eq!(script.out, "", "{line} {given:?}");
+                assert!(site.users() == before && !site.path("var/users/bob").exists(), "{line} {given:?}");
+            }
+        }
+    }
+    site.script("create q --password-file @password").expect("a name like any other");
+    let (code, text) = failed(site.person("rm q", &["q"]).0);
+    assert!(code == 2 && text.contains("--yes"), "{text}");
 }
 
 #[test]
@@ -273,7 +345,7 @@ fn without_options_each_value_is_asked_and_enter_keeps_it() {
         "{}",
         script.out
     );
-    assert_eq!(failed(site.person("setup alice", &[]).0).0, 1);
+    assert!(script.err.contains("q leaves"), "{}", script.err);
 }
 
 #[test]
@@ -283,13 +355,19 @@ fn an_account_goes_when_its_name_is_typed_and_its_files_stay() {
     site.give("alice", "home/file", 2048);
     let (result, script) = site.person("rm alice", &["alic"]);
     assert_eq!(failed(result).0, 1);
-    assert!(script.err.contains("alice has 1 file (2.0 KiB). Type the name"), "{}", script.err);
+    assert!(
+        script.err.contains(
+            "alice has 1 file (2.0 KiB). Type the name to delete the account (files stay unless --purge): "
+        ),
+        "{}",
+        script.err
+    );
     site.user("alice");
     let (result, script) = site.person("rm alice", &["alice"]);
     result.expect("deleted");
     assert!(script.out.starts_with("Deleted alice. Its files remain in "), "{}", script.out);
     assert!(site.users().users.is_empty() && site.path("var/users/alice/home/file").exists());
-    let (result, script) = site.person("create alice", &[""]);
+    let (result, script) = site.person("create alice", &["", ""]);
     result.expect("created");
     assert!(script.err.contains("takes over 1 file (2.0 KiB) of an earlier account"), "{}", script.err);
 }
@@ -344,19 +422,31 @@ fn usage_is_shown_to_people_and_to_programs() {
     site.give("alice", "parts/00000000000000000000000000000001.part", 96);
     site.give("alice", "parts/00000000000000000000000000000001.cv", 500);
     symlink("/etc/passwd", site.path("var/users/alice/home/link")).expect("a link");
-    std::fs::write(site.path("var/users/alice/last_login"), "2026-11-23T20:15:05Z 127.0.0.1 ")
+    std::fs::write(site.path("var/users/alice/last_login"), "2020-11-23T20:15:05Z 127.0.0.1 ")
         .expect("written");
     std::fs::remove_dir_all(site.path("var/users/bob")).expect("gone");
 
     let (result, script) = site.person("view", &[]);
     result.expect("shown");
     let expected = "\
-USER      USED     QUOTA     LEFT  USE                          FILES  LAST LOGIN
-alice  4.0 KiB  10.0 KiB  6.0 KiB   40% [########------------]      2  2026-11-23 20:15 UTC from 127.0.0.1
-bob        0 B      none        -  -                                0  never
+USER      USED     QUOTA     LEFT  USE                          FILES  LAST LOGIN (UTC)
+alice  4.0 KiB  10.0 KiB  6.0 KiB   40% [########------------]      2  2020-11-23 from 127.0.0.1
+bob        0 B      none        -    -                              0  never
 2 users, 4.0 KiB
 ";
     assert_eq!(script.out, expected);
+    for (columns, head) in [
+        (96, "USER      USED     QUOTA     LEFT  USE                          FILES  LAST LOGIN (UTC)\n"),
+        (95, "USER      USED     QUOTA     LEFT  USE                FILES  LAST LOGIN (UTC)\n"),
+        (80, "USER      USED     QUOTA  USE                FILES  LAST LOGIN (UTC)\n"),
+        (70, "USER      USED     QUOTA  USE   FILES  LAST LOGIN (UTC)\n"),
+        (20, "USER      USED     QUOTA  USE   FILES  LAST LOGIN (UTC)\n"),
+    ] {
+        let mut script = Script { screen: Some(columns), ..Script::default() };
+        site.say("view", &mut script).expect("shown");
+        assert!(script.out.starts_with(head), "{columns}:\n{}", script.out);
+        assert!(columns < 70 || script.out.lines().all(|line| line.len() <= columns), "{}", script.out);
+    }
     assert!(!site.path("var/users/bob").exists(), "to look makes nothing");
     assert!(
         site.path("var/users/alice/parts/00000000000000000000000000000001.part").exists(),
@@ -367,14 +457,14 @@ bob        0 B      none        -  -                                0  never
     assert_eq!(
         piped,
         "user\tused\tquota\tleft\tfiles\tparts\tlast_login\n\
-         alice\t4096\t10240\t6144\t2\t1\t2026-11-23T20:15:05Z 127.0.0.1\n\
+         alice\t4096\t10240\t6144\t2\t1\t2020-11-23T20:15:05Z 127.0.0.1\n\
          bob\t0\tnone\tnone\t0\t0\tnever\n"
     );
     let json: serde_json::Value =
         serde_json::from_str(&site.script("view alice --json").expect("shown")).expect("JSON");
     let expected = serde_json::json!([{
         "user": "alice", "used": 4096, "quota": 10240, "left": 6144, "files": 2, "parts": 1,
-        "last_login": "2026-11-23T20:15:05Z 127.0.0.1",
+        "last_login": "2020-11-23T20:15:05Z 127.0.0.1",
     }]);
     assert_eq!(json, expected);
 }

@@ -10,6 +10,7 @@ use super::usage::Usage;
 use crate::config::Config;
 use ftp_core::account::user_file::{User, Users};
 use ftp_proto::UserName;
+use std::time::SystemTime;
 
 /// One account as it is shown.
 #[derive(serde::Serialize)]
@@ -34,24 +35,25 @@ pub(super) fn run(config: &Config, order: &View, console: &mut dyn Console) -> R
     if order.form == Form::Names {
         return chosen.iter().try_for_each(|(name, _)| console.print(name.as_str()));
     }
+    let now = SystemTime::now();
     let rows: Vec<Row> =
-        chosen.iter().map(|(name, user)| Row::of(config, name, user)).collect::<Result<_, _>>()?;
+        chosen.iter().map(|(name, user)| Row::of(config, name, user, now)).collect::<Result<_, _>>()?;
     if order.form == Form::Json {
         let json = serde_json::to_string_pretty(&rows);
         return console.print(&json.map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))?);
     }
-    if !console.is_screen() {
+    let Some(columns) = console.columns() else {
         return console.print(&tab_separated(&rows));
-    }
+    };
     if rows.is_empty() {
         console.note("There are no accounts yet; make one with ftp-admin create USER.");
     }
     let total = order.user.is_none().then(|| total(&rows));
-    console.print(&[table(&rows)].into_iter().chain(total).collect::<Vec<_>>().join("\n"))
+    console.print(&[table(&rows, columns)].into_iter().chain(total).collect::<Vec<_>>().join("\n"))
 }
 
 impl Row {
-    fn of(config: &Config, name: &UserName, user: &User) -> Result<Self, Failure> {
+    fn of(config: &Config, name: &UserName, user: &User, now: SystemTime) -> Result<Self, Failure> {
         let usage = Usage::of(config, name)?;
         let last = LastLogin::of(config, name);
         Ok(Self {
@@ -62,7 +64,7 @@ impl Row {
             files: usage.files,
             parts: usage.parts,
             last_login: last.as_ref().map(LastLogin::line),
-            last_shown: last.as_ref().map(LastLogin::show),
+            last_shown: last.as_ref().map(|last| last.show(now)),
         })
     }
 }
@@ -79,16 +81,29 @@ fn tab_separated(rows: &[Row]) -> String {
     std::iter::once(names).chain(rows.iter().map(line)).collect::<Vec<_>>().join("\n")
 }
 
-/// For people.
-fn table(rows: &[Row]) -> String {
-    let heads = ["USER", "USED", "QUOTA", "LEFT", "USE", "FILES", "LAST LOGIN"].map(str::to_owned);
+/// For people, as wide as it fits into so many columns: a bar that is shorter, no column for what is left, no bar.
+fn table(rows: &[Row], columns: usize) -> String {
+    let forms = [(true, 20), (true, 10), (false, 10), (false, 0)];
+    let mut shown = String::new();
+    for (has_left, bar) in forms {
+        shown = table_of(rows, has_left, bar);
+        if shown.lines().all(|line| line.len() <= columns) {
+            break;
+        }
+    }
+    shown
+}
+
+/// With a bar of so many characters, and perhaps with what is left.
+fn table_of(rows: &[Row], has_left: bool, bar: u64) -> String {
+    let heads = ["USER", "USED", "QUOTA", "LEFT", "USE", "FILES", "LAST LOGIN (UTC)"].map(str::to_owned);
     let cells = |row: &Row| {
         [
             row.user.to_string(),
             show(row.used),
             show_quota(row.quota),
             row.left.map_or_else(|| "-".to_owned(), show),
-            row.quota.map_or_else(|| "-".to_owned(), |quota| bar(row.used, quota)),
+            row.quota.map_or_else(|| "  -".to_owned(), |quota| self::bar(row.used, quota, bar)),
             row.files.to_string(),
             row.last_shown.clone().unwrap_or_else(|| "never".to_owned()),
         ]
@@ -97,8 +112,9 @@ fn table(rows: &[Row]) -> String {
     let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
     let widths: [usize; 7] = std::array::from_fn(width);
     let shown = lines.iter().map(|line| {
-        let padded = line.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            1 | 2 | 3 | 5 => format!("{cell:>width$}"),
+        let columns = line.iter().zip(widths).enumerate().filter(|(column, _)| has_left || *column != LEFT);
+        let padded = columns.map(|(column, (cell, width))| match column {
+            1 | 2 | LEFT | 5 => format!("{cell:>width$}"),
             _ => format!("{cell:<width$}"),
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
@@ -106,18 +122,24 @@ fn table(rows: &[Row]) -> String {
     shown.collect::<Vec<_>>().join("\n")
 }
 
-fn bar(used: u64, quota: u64) -> String {
+/// The number of the column.
+const LEFT: usize = 3;
+
+/// `42% [########------------]`, or without the bar if its width is none.
+fn bar(used: u64, quota: u64, width: u64) -> String {
     let part = |of: u64| {
         let used = u128::from(used.min(quota)) * u128::from(of);
         used.checked_div(u128::from(quota)).map_or(of, |n| u64::try_from(n).unwrap_or(of))
     };
-    let full = usize::try_from(part(BAR)).unwrap_or(0);
-    let rest = usize::try_from(BAR).unwrap_or(0) - full;
     let over = if used > quota { "+" } else { "" };
-    format!("{:>3}%{over} [{}{}]", part(100), "#".repeat(full), "-".repeat(rest))
+    let share = format!("{:>3}%{over}", part(100));
+    if width == 0 {
+        return share;
+    }
+    let full = usize::try_from(part(width)).unwrap_or(0);
+    let rest = usize::try_from(width).unwrap_or(0) - full;
+    format!("{share} [{}{}]", "#".repeat(full), "-".repeat(rest))
 }
-
-const BAR: u64 = 20;
 
 fn total(rows: &[Row]) -> String {
     let used = rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.used));
@@ -131,11 +153,12 @@ mod tests {
 
     #[test]
     fn a_bar_is_full_at_the_quota_and_says_when_it_is_over() {
-        assert_eq!(bar(42, 100), " 42% [########------------]");
-        assert_eq!(bar(0, 100), "  0% [--------------------]");
-        assert_eq!(bar(100, 100), "100% [####################]");
-        assert_eq!(bar(101, 100), "100%+ [####################]");
-        assert_eq!(bar(0, 0), "100% [####################]");
-        assert_eq!(bar(u64::MAX, u64::MAX), "100% [####################]");
+        assert_eq!(bar(42, 100, 20), " 42% [########------------]");
+        assert_eq!(bar(0, 100, 20), "  0% [--------------------]");
+        assert_eq!(bar(100, 100, 20), "100% [####################]");
+        assert_eq!(bar(101, 100, 20), "100%+ [####################]");
+        assert_eq!(bar(0, 0, 20), "100% [####################]");
+        assert_eq!(bar(u64::MAX, u64::MAX, 20), "100% [####################]");
+        assert_eq!((bar(42, 100, 10), bar(42, 100, 0)), (" 42% [####------]".into(), " 42%".into()));
     }
 }

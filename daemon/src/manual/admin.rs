@@ -13,7 +13,10 @@ pub const PROGRAM: Program = Program {
         Block::Text(
             "`ftp-admin` works on the files of ftp-daemon(8), whether that runs or not; a running daemon notices a changed account within a second.",
         ),
-        Block::Text("Without a terminal nothing is asked, and the error names the option that is missing."),
+        Block::Text(
+            "At a terminal, what `create` and `setup` are not told is asked for. At every prompt, also for a password, `q` or `exit` leaves, and so do \
+             Ctrl-D and Ctrl-C; nothing has been changed then. Without a terminal nothing is asked, and the error names the option that is missing.",
+        ),
     ],
     examples: &[
         Example { line: "ftp-admin create alice --quota 5G", what: "asks for the password" },
@@ -24,7 +27,13 @@ pub const PROGRAM: Program = Program {
     ],
     groups: &[Group { title: "Options", options: &[CONFIG_FILE, HELP, VERSION] }],
     verbs: &[CREATE, RM, SETUP, VIEW, CERT, FINGERPRINT, CHECK, HELP_VERB],
-    exit: &[("0", "done"), ("1", "failed or there already"), ("2", "not understood"), ("6", "no such user")],
+    exit: &[
+        ("0", "done"),
+        ("1", "failed, there already, or left at a prompt"),
+        ("2", "not understood"),
+        ("6", "no such user"),
+        ("130", "interrupted with Ctrl-C at a prompt"),
+    ],
     notes: &["A running daemon notices changes within a second."],
     sections: &[Section {
         title: "FILES",
@@ -57,6 +66,7 @@ const PASSWORD_FILE: Opt = Opt::value(
     Kind::File,
     "take the password from the first line of a file; - is stdin",
 );
+const GENERATE: Opt = Opt::flag("generate", "make a password, and print it alone on stdout, once");
 const WEAK: Opt = Opt::flag("weak", "take a password of fewer than 12 characters too");
 const YES: Opt = Opt::flag("yes", "do not ask");
 
@@ -64,11 +74,15 @@ const CREATE: Verb = Verb {
     name: "create",
     what: "a new account with its folder",
     about: &[Block::Text(
-        "The quota is none unless --quota says otherwise. Without --password-file the password is asked for, twice; an empty answer has one made.",
+        "At a terminal the user, the quota and the password are asked for if they are not given; with a password from --generate or \
+         --password-file, the quota is none unless --quota says otherwise. An empty password has one made, as --generate does.",
     )],
-    arguments: &[Argument { name: "USER", kind: Kind::Free, needed: true }],
-    options: &[QUOTA, PASSWORD_FILE, WEAK],
-    examples: &[Example { line: "ftp-admin create alice --quota 5G", what: "asks for the password" }],
+    arguments: &[Argument { name: "USER", kind: Kind::Free, needed: false }],
+    options: &[QUOTA, GENERATE, PASSWORD_FILE, WEAK],
+    examples: &[
+        Example { line: "ftp-admin create alice --quota 5G", what: "asks for the password" },
+        Example { line: "ftp-admin create bob --generate >bob.pw", what: "no quota, nothing is asked" },
+    ],
     ..Verb::NONE
 };
 
@@ -90,10 +104,11 @@ const SETUP: Verb = Verb {
         "Without options it shows the values and asks one by one; Enter keeps. It says what was and what is, and asks before it sets a quota \
          below what is used. When the password changes, open sessions end within a second.",
     )],
-    arguments: &[Argument { name: "USER", kind: USER, needed: true }],
+    arguments: &[Argument { name: "USER", kind: USER, needed: false }],
     options: &[
         QUOTA,
         Opt::flag("password", "ask for another password"),
+        GENERATE,
         PASSWORD_FILE,
         WEAK,
         Opt::flag("yes", "do not ask, not even before a quota below what is used"),

@@ -1,0 +1,209 @@
+//! `ftp-admin` at a real terminal: its screens, and the ways to leave them.
+
+use ftp_tests::binaries::binary;
+use ftp_tests::screen::Screen;
+use ftp_tests::site::{Site, run};
+use std::fs;
+use std::process::Command;
+
+const LONG: &str = "correct horse battery";
+
+fn admin(site: &Site, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary("ftp-admin"));
+    command.arg("-c").arg(site.config()).args(arguments);
+    command
+}
+
+/// Types each answer when its question is there, and gives what was on the screen, and the exit code.
+fn talk(site: &Site, arguments: &[&str], talk: &[(&str, &str)]) -> (i32, String) {
+    let mut screen = Screen::start_at(&admin(site, arguments), 200);
+    for (question, answer) in talk {
+        screen.wait(question);
+        screen.keys(answer);
+    }
+    let (code, text) = screen.end();
+    let text = text.replace('\r', "").replace(&site.path("var/users").display().to_string(), "USERS");
+    (code, text)
+}
+
+#[test]
+fn the_screens_are_as_they_should_be() {
+    let site = Site::new();
+    let password = format!("{LONG}\n");
+    let asked = "New password (12 characters or more; empty = make one for me; q leaves): ";
+    let told = talk(
+        &site,
+        &["create", "alice", "--quota", "5G"],
+        &[(asked, "short\n"), (asked, &password), ("Again: ", &password)],
+    );
+    let expected = format!(
+        "{asked}\n\
+         the password has fewer than 12 characters and would be guessed too soon; take a longer one (or --weak, if it does not matter)\n\
+         {asked}\nAgain: \nCreated alice: quota 5.0 GiB, home USERS/alice/home.\n"
+    );
+    assert_eq!(told, (0, expected));
+
+    let told = talk(
+        &site,
+        &["create"],
+        &[
+            ("User: ", "alice\n"),
+            ("User: ", "bob\n"),
+            ("[none]: ", "\n"),
+            (asked, &password),
+            ("Again: ", &password),
+        ],
+    );
+    let expected = format!(
+        "A new account. At each question q leaves, and nothing is changed.\n\
+         User: alice\nalice exists already; change it with ftp-admin setup alice\nUser: bob\n\
+         Quota, such as 5G or 500M [none]: \n{asked}\nAgain: \nCreated bob: quota none, home USERS/bob/home.\n"
+    );
+    assert_eq!(told, (0, expected));
+
+    fs::write(site.home_of("alice").join("file"), vec![7; 3 << 20]).expect("written");
+    fs::write(site.path("var/users/alice/last_login"), "2020-11-23T20:15:05Z 10.0.0.7 ").expect("written");
+    let expected = "\
+USER      USED    QUOTA     LEFT  USE                          FILES  LAST LOGIN (UTC)
+alice  3.0 MiB  5.0 GiB  4.9 GiB    0% [--------------------]      1  2020-11-23 from 10.0.0.7
+bob        0 B     none        -    -                              0  never
+2 users, 3.0 MiB
+";
+    assert_eq!(talk(&site, &["view"], &[]), (0, expected.to_owned()));
+
+    let question = "alice: quota 5.0 GiB -> 1.0 MiB.  Warning: 3.0 MiB is in use; alice can read and delete, but not put. Go on? [y/N] ";
+    let told = talk(&site, &["setup", "alice", "--quota", "1M"], &[("[y/N] ", "\n")]);
+    assert_eq!(told, (1, format!("{question}\nftp-admin: nothing was changed\n")));
+    let told = talk(&site, &["setup", "alice", "--quota", "1M"], &[("[y/N] ", "y\n")]);
+    assert_eq!(told, (0, format!("{question}y\nalice: quota 5.0 GiB -> 1.0 MiB\n")));
+
+    let told = talk(
+        &site,
+        &["setup", "alice"],
+        &[("Quota [1.0 MiB]: ", "2G\n"), ("[keep; q leaves]: ", &password), ("Again: ", &password)],
+    );
+    let expected = "alice has 1 file (3.0 MiB). Enter keeps a value; q leaves, and nothing is changed.\n\
+         Quota [1.0 MiB]: 2G\nNew password [keep; q leaves]: \nAgain: \n\
+         alice: quota 1.0 MiB -> 2.0 GiB\nalice: password changed; open sessions end within a second\n";
+    assert_eq!(told, (0, expected.to_owned()));
+
+    let question =
+        "alice has 1 file (3.0 MiB). Type the name to delete the account (files stay unless --purge): ";
+    let told = talk(&site, &["rm", "alice"], &[("--purge): ", "alic\n")]);
+    assert_eq!(told, (1, format!("{question}alic\nftp-admin: that is not the name; nothing was deleted\n")));
+    let told = talk(&site, &["rm", "alice"], &[("--purge): ", "alice\n")]);
+    assert_eq!(told, (0, format!("{question}alice\nDeleted alice. Its files remain in USERS/alice.\n")));
+    let told = talk(&site, &["crate", "x"], &[]);
+    assert_eq!(told, (2, "ftp-admin: no such command 'crate'. Did you mean create?\n".to_owned()));
+    let told = talk(&site, &["view", "bbo"], &[]);
+    assert_eq!(told, (6, "ftp-admin: no such user 'bbo'. Did you mean bob?\n".to_owned()));
+}
+
+#[test]
+fn a_password_that_is_made_is_alone_on_stdout_and_lets_its_user_in() {
+    let site = Site::new();
+    let ran = site.admin(&["create", "alice", "--generate"], "").expect(0);
+    assert!(ran.out.len() == 25 && ran.out.ends_with('\n') && ran.out.matches('-').count() == 4, "{ran:?}");
+    assert!(ran.err.contains("Created alice") && !ran.err.contains(ran.out.trim()), "{ran:?}");
+    let other = site.admin(&["setup", "alice", "--generate"], "").expect(0);
+    assert_ne!(ran.out, other.out);
+    let daemon = site.start();
+    for (password, code) in [(&other.out, 0), (&ran.out, 4)] {
+        fs::write(site.path("alice.pw"), password).expect("written");
+        let _answered = site.script(daemon.port, "alice", "pwd").expect(code);
+    }
+    // A pipe that nobody reads any more.
+    let mut lost = Command::new("bash");
+    lost.args(["-c", "exec \"$@\" 1>&-", "bash"]).arg(binary("ftp-admin")).arg("-c").arg(site.config());
+    lost.args(["create", "bob", "--generate"]);
+    let ran = run(lost, "");
+    assert!(ran.code != 101 && !ran.err.contains("panic"), "{ran:?}");
+}
+
+/// A question and its answer.
+type Turn = (&'static str, &'static str);
+
+/// All questions that there are, each with the answers that lead to it.
+fn prompts() -> Vec<(&'static [&'static str], Vec<Turn>)> {
+    const TYPED: &str = "correct horse battery\n";
+    vec![
+        (
+            &["create"],
+            vec![("User: ", "bob\n"), ("[none]: ", "\n"), ("q leaves): ", TYPED), ("Again: ", TYPED)],
+        ),
+        (
+            &["setup"],
+            vec![
+                ("User: ", "alice\n"),
+                ("[5.0 GiB]: ", "1k\n"),
+                ("q leaves]: ", TYPED),
+                ("Again: ", TYPED),
+                ("[y/N] ", "y\n"),
+            ],
+        ),
+        (&["rm", "alice"], vec![("--purge): ", "alice\n")]),
+    ]
+}
+
+#[test]
+fn whoever_leaves_at_a_prompt_changes_nothing_and_gets_the_terminal_back() {
+    let site = Site::new();
+    site.user("alice", "5G");
+    fs::write(site.home_of("alice").join("file"), vec![7; 5000]).expect("written");
+    let before = fs::read_to_string(site.path("var/users.ron")).expect("there");
+    let mut left = 0;
+    for (arguments, questions) in prompts() {
+        for at in 0..questions.len() {
+            for (keys, code) in
+                [("q\n", 1), ("exit\n", 1), ("\x04", 1), ("\x03", 130), ("half of it\x03", 130)]
+            {
+                // The shell stays, and says how the program left the terminal.
+                let mut shell = Command::new("bash");
+                shell.args(["-c", "trap : INT; \"$@\"; echo \"code $?;\"; stty -a; cat", "bash"]);
+                shell.arg(binary("ftp-admin")).arg("-c").arg(site.config()).args(arguments);
+                let mut screen = Screen::start(&shell);
+                for (question, answer) in &questions[..at] {
+                    screen.wait(question);
+                    screen.keys(answer);
+                }
+                screen.wait(questions[at].0);
+                screen.keys(keys);
+                let told = screen.wait(&format!("code {code};"));
+                assert!(told.contains("nothing was changed"), "{arguments:?} {at} {keys:?}: {told}");
+                let modes = screen.wait("echoctl");
+                let is_on = |mode| modes.split_whitespace().any(|word| word == mode);
+                assert!(is_on("echo") && is_on("icanon") && is_on("isig"), "{arguments:?} {at}: {modes}");
+                let after = fs::read_to_string(site.path("var/users.ron")).expect("there");
+                assert!(after == before, "{arguments:?} {at} {keys:?}");
+                assert!(!site.path("var/users/bob").exists(), "{arguments:?} {at} {keys:?}");
+                left += 1;
+            }
+        }
+    }
+    println!("trials: {left}");
+}
+
+#[test]
+fn the_exit_code_says_why() {
+    let site = Site::new();
+    site.user("alice", "5G");
+    for (arguments, code) in [
+        (&["view"][..], 0),
+        (&["--version"], 0),
+        (&["create", "alice", "--generate"], 1),
+        (&["create", "No Name", "--generate"], 2),
+        (&["create"], 2),
+        (&["setup"], 2),
+        (&["setup", "alice"], 2),
+        (&["rm", "alice"], 2),
+        (&["explode"], 2),
+        (&["view", "--explode"], 2),
+        (&["view", "bob"], 6),
+        (&["setup", "bob", "--quota", "1G"], 6),
+        (&["rm", "bob", "--yes"], 6),
+    ] {
+        let ran = site.admin(arguments, "").expect(code);
+        assert!(code == 0 || (ran.out.is_empty() && ran.err.starts_with("ftp-admin: ")), "{ran:?}");
+        assert!(!ran.err.contains('\x1b') && !ran.out.contains('\x1b'), "{ran:?}");
+    }
+}
