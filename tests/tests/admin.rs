@@ -1,8 +1,8 @@
-//! `ftp-admin` at a real terminal: its screens, and the ways to leave them.
+//! `ftp-admin` at a real terminal: its screens, the ways to leave them, and what it does when the disk or a mount is in its way.
 
 use ftp_tests::binaries::binary;
 use ftp_tests::screen::Screen;
-use ftp_tests::site::{Site, run};
+use ftp_tests::site::{Ran, Site, run};
 use std::fs;
 use std::process::Command;
 
@@ -205,5 +205,35 @@ fn the_exit_code_says_why() {
         let ran = site.admin(arguments, "").expect(code);
         assert!(code == 0 || (ran.out.is_empty() && ran.err.starts_with("ftp-admin: ")), "{ran:?}");
         assert!(!ran.err.contains('\x1b') && !ran.out.contains('\x1b'), "{ran:?}");
+    }
+}
+
+/// A limit on the size of files is a full disk to whoever ignores the signal.
+#[test]
+fn a_full_disk_leaves_the_old_accounts_and_nothing_else() {
+    let site = Site::new();
+    for number in 0..12 {
+        site.user(&format!("user{number}"), "1G");
+    }
+    let before = fs::read_to_string(site.path("var/users.ron")).expect("there");
+    assert!(before.len() > 1024, "more than the limit");
+    let names = |folder: &str| {
+        let entries = fs::read_dir(site.path(folder)).expect("there");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        names.sort();
+        names
+    };
+    let (data, users) = (names("var"), names("var/users"));
+    let full = |arguments: &[&str]| -> Ran {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"]);
+        shell.arg(binary("ftp-admin")).arg("-c").arg(site.config()).args(arguments);
+        run(shell, "")
+    };
+    for arguments in [&["create", "bob", "--generate"][..], &["setup", "user1", "--quota", "2G"]] {
+        let ran = full(arguments).expect(1);
+        assert!(ran.out.is_empty() && ran.err.contains("the old one stays"), "{ran:?}");
+        assert_eq!(fs::read_to_string(site.path("var/users.ron")).expect("there"), before);
+        assert_eq!((names("var"), names("var/users")), (data.clone(), users.clone()), "no leftovers");
     }
 }

@@ -33,12 +33,18 @@ pub(super) fn run(config: &Config, order: Create, console: &mut dyn Console) -> 
     };
     let new = order.password.read(&name, console)?;
     let user = User { id: fresh_id()?, password: new_password::hash(&new.password)?, quota };
-    folders::make(config, &name)?;
-    Users::edit(&file, |users| {
+    let made = folders::make(config, &name)?;
+    let added = Users::edit(&file, |users| {
         refuse_taken(users, &name)?;
         users.users.insert(name.clone(), user);
         Ok::<_, Failure>(())
-    })?;
+    });
+    if let Err(failure) = added {
+        if made {
+            folders::unmake(config, &name);
+        }
+        return Err(failure);
+    }
     let home = config.users().join(name.as_str()).join("home");
     let done = format!("Created {name}: quota {}, home {}.", show_quota(quota), folders::shown(&home));
     new.tell(&name, &done, console)

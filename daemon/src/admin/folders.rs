@@ -11,10 +11,26 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Makes `users/<name>/home` and `users/<name>/parts` with mode 0700, and what is missing above. As root they go to the owner of the data
-/// folder, so that the daemon can use them.
-pub(super) fn make(config: &Config, user: &UserName) -> Result<(), Failure> {
+/// folder, so that the daemon can use them. Returns whether `users/<name>` was not there before.
+pub(super) fn make(config: &Config, user: &UserName) -> Result<bool, Failure> {
+    let is_new = !is_there(config, user);
     let what = || Failure::during(format!("make the folders of {user} below {}", shown(&config.data)));
-    make_all(config, user).map_err(|error| what()(error.into()))
+    make_all(config, user).map_err(|error| {
+        if is_new {
+            unmake(config, user);
+        }
+        what()(error.into())
+    })?;
+    Ok(is_new)
+}
+
+/// Takes away what [`make`] made, as far as nothing is in it.
+pub(super) fn unmake(config: &Config, user: &UserName) {
+    let folder = config.users().join(user.as_str());
+    for path in [folder.join("home"), folder.join("parts"), folder] {
+        // What is in use, or was not made, stays as it is.
+        let _stays = std::fs::remove_dir(path);
+    }
 }
 
 fn make_all(config: &Config, user: &UserName) -> Result<(), Errno> {

@@ -86,11 +86,19 @@ impl Place {
         }
         let mut file = create(&self.folder, &new, OFlags::EXCL, self.owner)
             .map_err(during("the new file cannot be made"))?;
-        file.write_all(bytes)
+        let placed = file
+            .write_all(bytes)
             .and_then(|()| file.sync_all())
-            .map_err(|error| ("the new file cannot be written", error))?;
-        rustix::fs::renameat(&self.folder, &new, &self.folder, &self.name)
-            .map_err(during("the new file cannot be put in place"))?;
+            .map_err(|error| ("the new file cannot be written, and the old one stays", error))
+            .and_then(|()| {
+                rustix::fs::renameat(&self.folder, &new, &self.folder, &self.name)
+                    .map_err(during("the new file cannot be put in place"))
+            });
+        if placed.is_err() {
+            // Half of a file helps nobody, and takes room on a full disk.
+            let _stays = rustix::fs::unlinkat(&self.folder, &new, AtFlags::empty());
+        }
+        placed?;
         rustix::fs::fsync(&self.folder)
             .map_err(during("the new file is in place but may not survive a power cut"))
     }
