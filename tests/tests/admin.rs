@@ -237,3 +237,31 @@ fn a_full_disk_leaves_the_old_accounts_and_nothing_else() {
         assert_eq!((names("var"), names("var/users")), (data.clone(), users.clone()), "no leftovers");
     }
 }
+
+#[test]
+fn check_finds_a_home_that_is_a_mount_of_its_own() {
+    let site = Site::new();
+    site.user("alice", "none");
+    let mounted = |folder: &str| -> Ran {
+        let mut shell = Command::new("unshare");
+        shell.args(["--user", "--map-root-user", "--mount", "bash", "-c"]);
+        // Bound to itself: the file system is the same, and still a rename fails.
+        shell.arg("mount --bind \"$1\" \"$1\" || exit 77; shift; exec \"$@\"").arg("bash");
+        shell.arg(site.path(folder)).arg(binary("ftp-admin")).arg("-c").arg(site.config()).arg("check");
+        run(shell, "")
+    };
+    let sound = site.admin(&["check"], "").expect(0);
+    assert!(sound.out.contains("folder of alice"), "{sound:?}");
+    let ran = mounted("var/users");
+    if ran.code != 0 {
+        println!("no mount can be made here: {}", ran.err);
+        return;
+    }
+    for folder in ["var/users/alice", "var/users/alice/home", "var/users/alice/parts"] {
+        let ran = mounted(folder).expect(1);
+        let path = site.path(folder).display().to_string();
+        let line = ran.out.lines().find(|line| line.starts_with("problem")).unwrap_or_default();
+        assert!(line.contains(&path) && line.contains("mount of its own"), "{folder}: {ran:?}");
+        assert!(line.contains(&format!("mount all users at {}", site.path("var/users").display())), "{line}");
+    }
+}

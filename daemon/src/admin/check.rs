@@ -147,6 +147,7 @@ fn folders(config: &Config, users: &Users) -> Vec<Finding> {
         let own = folder.join(name.as_str());
         let parts = [own.clone(), own.join("home"), own.join("parts")];
         let problem = parts.iter().find_map(|path| private_folder(path).err());
+        let problem = problem.or_else(|| on_one_file_system(&folder, name).err());
         findings.push(problem.map_or_else(|| Ok(format!("folder of {name}")), Err));
     }
     for name in names {
@@ -159,6 +160,26 @@ fn folders(config: &Config, users: &Users) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What a session opens, as it does: never across the edge of a file system, over which no upload could be renamed.
+fn on_one_file_system(users: &Path, name: &UserName) -> Result<(), String> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV;
+    let Ok(folder) = rustix::fs::open(users, flags, Mode::empty()) else { return Ok(()) };
+    for below in ["", "/home", "/parts"] {
+        let path = format!("{name}{below}");
+        let opened = rustix::fs::openat2(&folder, &path, flags, Mode::empty(), resolve);
+        if opened.is_err_and(|error| error == rustix::io::Errno::XDEV) {
+            return Err(format!(
+                "{} is a mount of its own, so nobody can log in as {name}: homes and parts have to be on one file system; unmount it, and \
+                 mount all users at {} instead",
+                shown(&users.join(path)),
+                shown(users)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A folder that is one, and nobody else's business. One that is not there is made when it is needed.

@@ -26,7 +26,12 @@ impl Usage {
     /// Counts; zeros if there is no folder.
     pub(super) fn of(config: &Config, user: &UserName) -> Result<Self, Failure> {
         let what = || Failure::during(format!("count what {user} has"));
-        count(config, user).map_err(|error| what()(error.into()))
+        count(config, user).map_err(|error| match error {
+            Errno::XDEV => Failure::failed(format!(
+                "cannot count what {user} has: a part of it is a mount of its own; ftp-admin check says which"
+            )),
+            error => what()(error.into()),
+        })
     }
 }
 
