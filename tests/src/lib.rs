@@ -21,6 +21,7 @@ pub mod ranks;
 pub mod sample;
 pub mod screen;
 pub mod script;
+pub mod sheet;
 pub mod site;
 pub mod stage;
 pub mod upload;
