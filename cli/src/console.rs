@@ -5,16 +5,21 @@ use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
 use ftp_proto::Blotted;
 use ftp_proto::message::Secret;
-use rustyline::DefaultEditor;
+use rustix::termios::tcgetwinsize;
 use rustyline::error::ReadlineError;
-use std::io::{self, IsTerminal as _, Write as _};
+use rustyline::history::History;
+use rustyline::{Behavior, DefaultEditor, Editor, Helper};
+use std::fmt::Display;
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 /// What a person said at a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said<T> {
     /// This.
     Line(T),
-    /// `q`, or nothing at all: back.
+    /// Enter alone.
+    Nothing,
+    /// `q`: back.
     Back,
     /// `exit`, or the end of input: leave.
     Exit,
@@ -99,6 +104,19 @@ impl Console {
         }
     }
 
+    /// Begins a line for a person; a note ends it.
+    pub fn begin(&self, text: &str) {
+        if !self.voice.quiet && !self.voice.json {
+            let _ = io::stderr().lock().write_all(clean(text).as_bytes());
+        }
+    }
+
+    /// Columns of the terminal.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        tcgetwinsize(rustix::stdio::stderr()).map_or(80, |size| usize::from(size.ws_col))
+    }
+
     /// Says something for a person, in any case.
     pub fn complain(&self, line: &str) {
         if self.voice.json {
@@ -134,46 +152,96 @@ impl Console {
     /// # Errors
     /// The terminal fails.
     pub fn ask(&self, question: &str) -> Result<Said<String>, Failure> {
-        let mut editor = DefaultEditor::new().map_err(|error| broken(&error))?;
+        let mut editor = DefaultEditor::with_config(settings().build()).map_err(|error| broken(&error))?;
+        let Some(line) = self.line(&mut editor, question)? else { return Ok(Said::Exit) };
+        Ok(match line.trim() {
+            "" => Said::Nothing,
+            "q" => Said::Back,
+            "exit" => Said::Exit,
+            text => Said::Line(text.to_owned()),
+        })
+    }
+
+    /// Reads a line with an editor; none at Ctrl-D. Ctrl-C clears the line and asks again.
+    ///
+    /// # Errors
+    /// The terminal fails.
+    pub fn line<H: Helper, I: History>(
+        &self,
+        editor: &mut Editor<H, I>,
+        prompt: &str,
+    ) -> Result<Option<String>, Failure> {
+        let prompt = clean(prompt);
+        if is_dumb() {
+            return self.plain_line(&prompt);
+        }
         loop {
-            match editor.readline(&clean(question)) {
-                Ok(line) => {
-                    return Ok(match line.trim() {
-                        "q" | "" => Said::Back,
-                        "exit" => Said::Exit,
-                        text => Said::Line(text.to_owned()),
-                    });
-                }
-                Err(ReadlineError::Interrupted) => self.interrupt.clear(),
-                Err(ReadlineError::Eof) => return Ok(Said::Exit),
+            match self.interrupt.while_edited(|| editor.readline(&prompt)) {
+                Ok(line) => return Ok(Some(line)),
+                Err(ReadlineError::Interrupted) => self.interrupt.typed(),
+                Err(ReadlineError::Eof) => return Ok(None),
                 Err(error) => return Err(broken(&error)),
             }
         }
     }
 
-    /// Asks for a password on the terminal, without showing it.
+    /// The same where the terminal cannot be edited on.
+    fn plain_line(&self, prompt: &str) -> Result<Option<String>, Failure> {
+        let mut line = String::new();
+        let read = self.interrupt.while_asked(prompt, || {
+            let _ = io::stderr().lock().write_all(prompt.as_bytes());
+            io::stdin().lock().read_line(&mut line)
+        });
+        match read {
+            Ok(0) => {
+                self.complain("");
+                Ok(None)
+            }
+            Ok(_) => Ok(Some(line.trim_end_matches(['\n', '\r']).to_owned())),
+            Err(error) => Err(broken(&error)),
+        }
+    }
+
+    /// Asks for a password on the terminal, without showing it. Ctrl-C asks again.
     ///
     /// # Errors
     /// There is no terminal.
     pub fn ask_password(&self, question: &str) -> Result<Said<Secret>, Failure> {
-        match self.interrupt.while_hidden(|| rpassword::prompt_password(clean(question))) {
-            Ok(text) => Ok(match text.as_str() {
-                "" | "q" => Said::Back,
-                "exit" => Said::Exit,
-                _ => Said::Line(Secret::new(text)),
-            }),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                // Ctrl-D is not echoed: what comes next would begin on the question's line.
-                self.complain("");
-                Ok(Said::Exit)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::interrupted().fatal()),
-            Err(error) => {
-                Err(Failure::usage(format!("there is no terminal to ask for the password on ({error})"))
-                    .hint("use --password-file"))
+        loop {
+            match self.interrupt.while_hidden(|| rpassword::prompt_password(clean(question))) {
+                Ok(text) => {
+                    return Ok(match text.as_str() {
+                        "" => Said::Nothing,
+                        "q" => Said::Back,
+                        "exit" => Said::Exit,
+                        _ => Said::Line(Secret::new(text)),
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    // Ctrl-D is not echoed: what comes next would begin on the question's line.
+                    self.complain("");
+                    return Ok(Said::Exit);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => self.complain(""),
+                Err(error) => {
+                    let what = format!("there is no terminal to ask for the password on ({error})");
+                    return Err(Failure::usage(what).hint("use --password-file FILE"));
+                }
             }
         }
     }
+}
+
+/// How lines are edited: on the terminal, wherever stdout leads.
+#[must_use]
+pub fn settings() -> rustyline::config::Builder {
+    rustyline::Config::builder().behavior(Behavior::PreferTerm)
+}
+
+/// The terminal can do nothing but show text.
+#[must_use]
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Writes a line to stdout.
@@ -194,6 +262,6 @@ pub(crate) fn clean(text: &str) -> String {
     text.split('\n').map(|line| Blotted(line).to_string()).collect::<Vec<_>>().join("\n")
 }
 
-fn broken(error: &ReadlineError) -> Failure {
+fn broken(error: &impl Display) -> Failure {
     Failure::new(Cause::Failed, format!("the terminal fails: {error}")).fatal()
 }

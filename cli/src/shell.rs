@@ -1,31 +1,38 @@
 //! From the command line to the last command: the login prompt, the prompt, and scripts.
 
 mod complete;
+mod contact;
 
 use crate::args::{self, Plan, Run};
 use crate::client::Client;
 use crate::command::{Next, Shell};
 use crate::config;
-use crate::console::{Console, Said, Voice};
+use crate::console::{self, Console, Said, Voice};
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
 use crate::session::Session;
 use crate::show;
-use crate::trust::{Fingerprint, NewServer, forget};
+use crate::trust::{self, forget};
 use crate::words::{self, Word};
 use complete::Completer;
 use ftp_proto::Printable;
 use ftp_proto::message::{LoggedIn, Secret};
-use rustyline::error::ReadlineError;
+use rustyline::Editor;
 use rustyline::history::FileHistory;
-use rustyline::{Config as EditorConfig, Editor};
+use std::fs::DirBuilder;
 use std::io::{self, IsTerminal as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Lines of history that are kept.
 const HISTORY: usize = 1000;
+
+/// What is asked first.
+const LOGIN: &str = "login: ";
+/// What is asked when somebody has come back to it.
+const LOGIN_OR_LEAVE: &str = "login (Ctrl-D leaves): ";
 
 /// Does what the command line says.
 #[must_use]
@@ -79,43 +86,9 @@ struct Front {
 }
 
 impl Front {
-    fn connect(&self) -> Result<Client, Failure> {
-        Client::connect(&self.run.server, &self.interrupt, &mut |new| self.ask_trust(new))
-    }
-
-    fn ask_trust(&self, new: &NewServer) -> Result<bool, Failure> {
-        if !self.console.is_interactive() {
-            let what = format!(
-                "{} is new here ({}) and nobody can be asked",
-                Printable(&new.address),
-                new.fingerprint
-            );
-            return Err(Failure::new(Cause::Identity, what)
-                .hint("use --ca, --fingerprint or --accept-new")
-                .fatal());
-        }
-        self.console.complain(&format!(
-            "{} is new to you. Its certificate:\n    {}\n    {}\nCompare it with 'ftp-admin fingerprint' on the server.",
-            Printable(&new.address),
-            new.fingerprint,
-            new.description
-        ));
-        loop {
-            match self.console.ask("Trust it from now on? (yes / no / paste the fingerprint): ")? {
-                Said::Line(answer) if answer.eq_ignore_ascii_case("yes") => return Ok(true),
-                Said::Line(answer) if answer.eq_ignore_ascii_case("no") => return Ok(false),
-                Said::Line(answer) => match Fingerprint::parse(&answer) {
-                    Some(pasted) if pasted == new.fingerprint => return Ok(true),
-                    Some(_) => {
-                        self.console
-                            .complain("That is another fingerprint: this is not the server you mean.");
-                        return Ok(false);
-                    }
-                    None => self.console.complain("Please type yes, no, or the fingerprint."),
-                },
-                Said::Back | Said::Exit => return Ok(false),
-            }
-        }
+    /// None if the person left where they were asked about the server.
+    fn connect(&self, announced: bool) -> Result<Option<Client>, Failure> {
+        contact::connect(&self.console, &self.run.server, &self.interrupt, announced)
     }
 
     fn session(&self, client: Client, logged_in: LoggedIn, password: Secret) -> Result<Session, Failure> {
@@ -131,7 +104,7 @@ impl Front {
             None if self.console.is_interactive() => {
                 match self.console.ask_password(&format!("password of {}: ", Printable(&user)))? {
                     Said::Line(password) => password,
-                    Said::Back | Said::Exit => {
+                    Said::Nothing | Said::Back | Said::Exit => {
                         return Err(Failure::new(Cause::Login, "no password was given"));
                     }
                 }
@@ -141,7 +114,7 @@ impl Front {
                     .hint("use --password-file FILE"));
             }
         };
-        let mut client = self.connect()?;
+        let mut client = self.connect(false)?.ok_or_else(trust::refused)?;
         let logged_in = client.login(&user, &password)?;
         let mut session = self.session(client, logged_in, password)?;
         if self.console.is_json() {
@@ -177,14 +150,19 @@ impl Front {
             return Err(Failure::usage("there is nothing to do and nobody to ask")
                 .hint("use -c or -b with -u and --password-file"));
         }
-        self.console.note(&format!("connecting to {} ...", Printable(&self.run.server.address())));
-        let mut client = Some(self.connect()?);
+        let Some(client) = self.connect(true)? else { return Ok(ExitCode::SUCCESS) };
+        let mut client = Some(client);
+        let mut question = LOGIN;
         loop {
             let user = match self.run.user.take() {
                 Some(user) => user,
-                None => match self.console.ask("login: ")? {
+                None => match self.console.ask(question)? {
                     Said::Line(user) => user,
-                    Said::Back => continue,
+                    Said::Nothing => continue,
+                    Said::Back => {
+                        question = LOGIN_OR_LEAVE;
+                        continue;
+                    }
                     Said::Exit => return Ok(ExitCode::SUCCESS),
                 },
             };
@@ -192,20 +170,26 @@ impl Front {
                 Some(password) => password,
                 None => match self.console.ask_password("password: ")? {
                     Said::Line(password) => password,
-                    Said::Back => continue,
+                    Said::Nothing | Said::Back => {
+                        question = LOGIN_OR_LEAVE;
+                        continue;
+                    }
                     Said::Exit => return Ok(ExitCode::SUCCESS),
                 },
             };
             // The daemon does not wait long for a login: while somebody types, the connection may have been closed.
             let mut open = match client.take().map(|mut open| (!open.is_gone()).then_some(open)) {
                 Some(Some(open)) => open,
-                Some(None) | None => self.connect()?,
+                Some(None) | None => match self.connect(false)? {
+                    Some(open) => open,
+                    None => return Ok(ExitCode::SUCCESS),
+                },
             };
             self.interrupt.clear();
             match open.login(&user, &password) {
                 Ok(logged_in) => match self.work(self.session(open, logged_in, password)?)? {
                     (Next::Leave, _) => return Ok(ExitCode::SUCCESS),
-                    (_, back) => client = back,
+                    (_, back) => (client, question) = (back, LOGIN_OR_LEAVE),
                 },
                 Err(failure) => {
                     self.console.show(&failure);
@@ -218,17 +202,14 @@ impl Front {
     fn welcome(&self, session: &Session) -> Result<(), Failure> {
         let (user, server) = (session.user.as_str(), session.address());
         self.console.tell(&Event::Login { user, server: &server, account: (&session.account).into() }, || {
-            format!(
-                "Welcome, {user}. {}. Type help for the commands.",
-                crate::command::usage(&session.account)
-            )
+            format!("Welcome, {user}.  {}   type help", crate::command::used(&session.account))
         })
     }
 
     /// The prompt of one session.
     fn work(&self, mut session: Session) -> Result<(Next, Option<Client>), Failure> {
         self.welcome(&session)?;
-        let settings = EditorConfig::builder()
+        let settings = console::settings()
             .max_history_size(HISTORY)
             .and_then(|settings| settings.history_ignore_dups(true))
             .map(|settings| settings.history_ignore_space(true).build());
@@ -250,28 +231,21 @@ impl Front {
                 Printable(&shell.session.cwd.to_string())
             );
             editor.set_helper(Some(Completer::new(&shell)));
-            let line = match editor.readline(&prompt) {
-                Ok(line) => line,
-                Err(ReadlineError::Interrupted) => continue,
-                Err(ReadlineError::Eof) => break Next::Leave,
-                Err(error) => {
-                    return Err(Failure::new(Cause::Failed, format!("the terminal fails: {error}")));
-                }
-            };
+            let Some(line) = self.console.line(&mut editor, &prompt)? else { break Next::Leave };
             // A history that cannot be written is no reason to stop.
-            let _kept = editor.add_history_entry(&line);
+            let kept = editor.add_history_entry(&line);
+            if let (Some(file), Ok(true)) = (&history, kept) {
+                let _kept = editor.append_history(file);
+            }
             match self.line(&mut shell, &line)? {
                 Next::Stay => {}
                 next => break next,
             }
         };
-        if let Some(file) = &history {
-            let _kept = editor.save_history(file);
-        }
         let (files, bytes) = session.moved;
         let client = session.end();
         self.console.note(&format!(
-            "Logged out. {}, {} moved.",
+            "Logged out. {}, {} this session.",
             show::count(files, "file"),
             show::size(bytes)
         ));
@@ -318,6 +292,6 @@ fn run_tolerant(shell: &mut Shell<'_>, mut words: Vec<Word>) -> Result<Next, Fai
 
 fn history_file() -> Option<PathBuf> {
     let file = config::home(".local/state", "XDG_STATE_HOME", "ftp-cli/history")?;
-    std::fs::create_dir_all(file.parent()?).ok()?;
+    DirBuilder::new().recursive(true).mode(0o700).create(file.parent()?).ok()?;
     Some(file)
 }

@@ -34,6 +34,15 @@ pub fn clock(time: Duration) -> String {
     }
 }
 
+/// A time that is not felt, or just: `3 ms`, `1.2 s`.
+#[must_use]
+pub fn brief(time: Duration) -> String {
+    match time.as_millis() {
+        millis @ 0..1000 => format!("{} ms", millis.max(1)),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
+}
+
 /// The last second that is shown: the end of the year 9999.
 const LAST: u64 = 253_402_300_799;
 

@@ -66,7 +66,7 @@ pub struct NewServer {
     pub address: String,
     /// Its certificate's fingerprint.
     pub fingerprint: Fingerprint,
-    /// What the certificate says, such as `self-signed, valid to 2027-11-23, for ftpd.local`; printable.
+    /// What the certificate says, such as `self-signed, valid to 2027-11-23, name 'ftpd.local'`; printable.
     pub description: String,
 }
 
@@ -109,7 +109,7 @@ impl Trust {
         };
         let new = NewServer { address: address.to_owned(), fingerprint: fingerprint.clone(), description };
         if asked && !ask(&new)? {
-            return Err(Failure::new(Cause::Identity, "the server is not trusted; nothing was sent").fatal());
+            return Err(refused());
         }
         known_hosts::remember(path, address, fingerprint)
     }
@@ -126,21 +126,28 @@ impl Trust {
             .hint("ask the administrator what 'ftp-admin fingerprint' prints now")
             .fatal(),
             Self::AcceptNew(path) | Self::Known(path) => {
-                let place = KnownHosts::load(path).ok().and_then(|known| {
-                    known.find(address).map(|entry| {
-                        format!("since {} (line {} of {})", entry.since, entry.line, shown(path))
-                    })
+                let known = KnownHosts::load(path).ok();
+                let entry = known.as_ref().and_then(|known| known.find(address));
+                let since = entry.and_then(|entry| entry.since.as_ref());
+                let since = since.map_or_else(String::new, |date| format!("since {date} "));
+                let place = entry.map_or_else(String::new, |entry| {
+                    format!("\n          {since}(known_hosts line {})", entry.line)
                 });
-                let place = place.unwrap_or_default();
                 let message = format!(
-                    "the server's identity has CHANGED; your password was not sent.\n  known  {pin} {place}\n  now    {seen}\n  Either the administrator renewed the certificate, or someone is in between."
+                    "the server's identity has CHANGED: not connecting, nothing was sent.\n  known   {pin}{place}\n  now     {seen}\n  Either the administrator renewed the certificate, or someone is in between."
                 );
                 Failure::new(Cause::Identity, message)
-                    .hint(format!("ask the administrator; if it is right: ftp-cli --forget {address}"))
+                    .hint(format!("Ask the administrator; if it is right:  ftp-cli --forget {address}"))
                     .fatal()
             }
         }
     }
+}
+
+/// Somebody does not trust a server, or does not say so.
+#[must_use]
+pub fn refused() -> Failure {
+    Failure::new(Cause::Identity, "the server is not trusted; nothing was sent").fatal()
 }
 
 /// Forgets a server; false if it was not known.
@@ -272,6 +279,9 @@ pub(crate) fn failure(fault: &TlsFault) -> Failure {
     }
 }
 
+/// The most characters of a name in a certificate that are shown.
+const NAME: usize = 40;
+
 /// What a certificate says, for the question at the first contact.
 pub(crate) fn describe(certificates: &[CertificateDer<'_>]) -> String {
     let Some(Ok((_, certificate))) = certificates.first().map(|der| X509Certificate::from_der(der)) else {
@@ -281,20 +291,30 @@ pub(crate) fn describe(certificates: &[CertificateDer<'_>]) -> String {
         "self-signed".to_owned()
     } else {
         let name = certificate.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
-        format!("signed by '{}'", Printable(name.unwrap_or("?")))
+        format!("signed by {}", quoted(name.unwrap_or("?")))
     };
     let names = certificate.subject_alternative_name().ok().flatten();
     let names: Vec<_> = names
         .iter()
         .flat_map(|names| &names.value.general_names)
         .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some(Printable(name).to_string()),
+            GeneralName::DNSName(name) => Some(quoted(name)),
             _ => None,
         })
         .take(4)
         .collect();
     let until = crate::show::date(certificate.validity().not_after.timestamp());
-    format!("{issuer}, valid to {until}, for {}", names.join(", "))
+    match names.as_slice() {
+        [] => format!("{issuer}, valid to {until}"),
+        [name] => format!("{issuer}, valid to {until}, name {name}"),
+        _ => format!("{issuer}, valid to {until}, names {}", names.join(", ")),
+    }
+}
+
+/// A name that a certificate says, in quotes, and no more of it than fits beside a question.
+fn quoted(name: &str) -> String {
+    let end = name.char_indices().nth(NAME).map_or(name.len(), |(at, _)| at);
+    format!("'{}{}'", Printable(&name[..end]), if end < name.len() { "..." } else { "" })
 }
 
 #[cfg(test)]
@@ -312,6 +332,12 @@ mod tests {
         for bad in ["", "SHA256:", "SHA256:abc", "MD5:aa", "SHA1:xyz"] {
             assert_eq!(Fingerprint::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_long_name_pushes_nothing_off_the_screen() {
+        assert_eq!(quoted("ftpd.local"), "'ftpd.local'");
+        assert_eq!(quoted(&"é".repeat(60_000)), format!("'{}...'", "é".repeat(NAME)));
     }
 
     #[test]
@@ -333,6 +359,12 @@ mod tests {
         assert!(told.message.contains("CHANGED") && told.message.contains("line 1"), "{told}");
         assert!(forget(&file, "h:1").expect("done") && !forget(&file, "h:1").expect("done"));
         assert!(matches!(known.verdict("h:1"), Ok(Verdict::New)));
+        // A line of an early version has no date, and what stands there may be anything.
+        for (more, since) in [("", ""), (" sometime", ""), (" 2026-11-02", "since 2026-11-02 ")] {
+            std::fs::write(&file, format!("# mine\n\nh:1 {pin}{more}\n")).expect("written");
+            let told = known.explain("h:1", &pin, Failure::new(Cause::Identity, format!("{OTHER}SHA256:x")));
+            assert!(told.message.contains(&format!("\n          {since}(known_hosts line 3)\n")), "{told}");
+        }
         std::fs::write(&file, "garbage\n").expect("written");
         assert!(known.verdict("h:1").is_err(), "a damaged file is not an empty one");
     }

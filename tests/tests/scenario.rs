@@ -54,9 +54,9 @@ fn a_person_creates_users_logs_in_and_moves_a_pdf() {
     screen.type_and_wait("perhaps", "Please type yes");
     screen.wait("fingerprint): ");
     screen.type_and_wait("yes", "login: ");
-    screen.type_and_wait("q", "login: ");
+    screen.type_and_wait("q", "login (Ctrl-D leaves): ");
     screen.type_and_wait("test", "password: ");
-    screen.type_and_wait("q", "login: ");
+    screen.type_and_wait("q", "login (Ctrl-D leaves): ");
     screen.type_and_wait("test", "password: ");
     screen.type_and_wait("wrong", "not");
     screen.type_and_wait("test", "password: ");
@@ -96,11 +96,11 @@ fn a_person_creates_users_logs_in_and_moves_a_pdf() {
     assert!(screen.type_and_wait("md5 report.pdf", ":/docs> ").contains(&md5));
     // Another file of that name is not replaced unasked.
     sample::file(&pdf, 2, 1000);
-    let asked = screen.type_and_wait("put report.pdf", "(y/N/all/none) ");
+    let asked = screen.type_and_wait("put report.pdf", "[y/N/all/none] ");
     assert!(asked.contains("differs"), "{asked}");
     assert!(screen.type_and_wait("n", ":/docs> ").contains("left as it is"));
     sample::file(&pdf, 3, 9_000_000);
-    screen.type_and_wait("put report.pdf", "(y/N/all/none) ");
+    screen.type_and_wait("put report.pdf", "[y/N/all/none] ");
     let full = screen.type_and_wait("y", ":/docs> ");
     assert!(full.contains("does not fit") && full.contains("Nothing was sent"), "{full}");
     assert!(screen.type_and_wait("ls", ":/docs> ").contains("2.8 MiB"), "the old file is still there");
@@ -114,7 +114,7 @@ fn a_person_creates_users_logs_in_and_moves_a_pdf() {
     screen.type_and_wait("rmdir docs", ":/> ");
     assert!(screen.type_and_wait("ls", ":/> ").contains("0 files"));
     assert!(screen.type_and_wait("gte x", ":/> ").contains("did you mean get?"));
-    screen.type_and_wait("q", "login: ");
+    screen.type_and_wait("q", "leaves): ");
     screen.type_and_wait("other", "password: ");
     screen.type_and_wait("password of other", "other@127.0.0.1:/> ");
     assert!(screen.type_and_wait("info", ":/> ").contains("no quota"));
@@ -187,28 +187,6 @@ fn an_upload_over_a_dead_wire_says_that_it_is_stalled() {
     screen.end();
 }
 
-#[test]
-fn ctrl_c_at_the_password_prompt_leaves_with_130() {
-    let site = Site::new();
-    std::fs::write(site.path("cli.ron"), "()").expect("written");
-    let daemon = site.start();
-    let mut command = cli(&site, daemon.port);
-    command.args(["-u", "alice", "--accept-new"]);
-    for _ in 0..5 {
-        let mut screen = Screen::start(&command);
-        screen.wait("password: ");
-        screen.keys("\x03");
-        let (code, text) = screen.end();
-        assert_eq!(code, 130, "{text}");
-        assert!(!text.contains("password-file"), "{text}");
-    }
-    let mut screen = Screen::start(&command);
-    screen.wait("password: ");
-    screen.keys("\x04");
-    let (code, text) = screen.end();
-    assert!(code == 0 && text.ends_with('\n'), "{code}: {text:?}");
-}
-
 /// A client at its prompt, logged in as `alice`.
 fn at_the_prompt(site: &Site, port: u16) -> Screen {
     std::fs::write(site.path("cli.ron"), "()").expect("written");
@@ -229,12 +207,12 @@ fn q_and_exit_are_understood_where_a_file_might_be_replaced() {
     }
     site.script(daemon.port, "alice", "put a").expect(0);
     let mut screen = at_the_prompt(&site, daemon.port);
-    let asked = screen.type_and_wait("put -o a b", "(y/N/all/none) ");
+    let asked = screen.type_and_wait("put -o a b", "[y/N/all/none] ");
     assert!(asked.contains("/a is on the server already"), "what would be replaced is named: {asked}");
-    assert!(screen.type_and_wait("q", "login: ").contains("Logged out"));
+    assert!(screen.type_and_wait("q", "leaves): ").contains("Logged out"));
     screen.type_and_wait("alice", "password: ");
     screen.type_and_wait("password of alice", ":/> ");
-    screen.type_and_wait("put -o a b", "(y/N/all/none) ");
+    screen.type_and_wait("put -o a b", "[y/N/all/none] ");
     screen.keys("exit\n");
     assert_eq!(screen.end().0, 0);
     assert_eq!(sample::hash(&site.home_of("alice").join("a")), sample::hash(&site.path("work/a")));
@@ -253,11 +231,11 @@ fn a_removed_account_ends_at_the_login_prompt_and_locks_out_nobody_else() {
     site.script(daemon.port, "alice", "put -r tree").expect(0);
     fill(2);
     let mut screen = at_the_prompt(&site, daemon.port);
-    screen.type_and_wait("put -r tree; ls", "(y/N/all/none) ");
+    screen.type_and_wait("put -r tree; ls", "[y/N/all/none] ");
     site.admin(&["rm", "alice", "--yes"], "").expect(0);
     // The first is that of the script.
     eventually("the session has ended", || login_log(&site).matches("event=logout").count() == 2);
-    let over = screen.type_and_wait("all", "login: ");
+    let over = screen.type_and_wait("all", "leaves): ");
     assert!(over.contains("has another password now, or is gone"), "{over}");
     let refused = login_log(&site).lines().filter(|line| line.contains("why=unknown_user")).count();
     assert_eq!(refused, 1, "the password is sent once more, and not for each file: {}", login_log(&site));

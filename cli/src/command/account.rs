@@ -39,18 +39,26 @@ pub(super) const PARTS: Command = Command {
     run: parts,
 };
 
+/// What of an account is used, in few words.
+#[must_use]
+pub(crate) fn used(account: &Account) -> String {
+    let used = show::size(account.used);
+    match account.quota {
+        Some(quota) => {
+            format!("{used} of {} used {}", show::size(quota), show::quota_bar(account.used, quota))
+        }
+        None => format!("{used} used, no quota"),
+    }
+}
+
 /// What an account has, in one line.
 #[must_use]
 pub(crate) fn usage(account: &Account) -> String {
     match account.quota {
-        Some(quota) => format!(
-            "{} of {} used {}, {} left",
-            show::size(account.used),
-            show::size(quota),
-            show::quota_bar(account.used, quota),
-            show::size(quota.saturating_sub(account.used))
-        ),
-        None => format!("{} used, no quota", show::size(account.used)),
+        Some(quota) => {
+            format!("{}, {} left", used(account), show::size(quota.saturating_sub(account.used)))
+        }
+        None => used(account),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be typed at the prompt or stand in a script. One module per kind of command.
 
 mod account;
-pub(crate) use account::usage;
+pub(crate) use account::used;
 mod files;
 mod help;
 mod local;

@@ -27,10 +27,11 @@ impl Replace {
             Self::None | Self::Left(_) => return Ok(false),
             Self::Ask => {}
         }
-        console.note(what);
-        let answer = console.ask("Replace it? (y/N/all/none) ")?;
+        console.complain(what);
+        let answer = console.ask("Replace it? [y/N/all/none] ")?;
         let answer = match answer {
             Said::Line(answer) => answer,
+            Said::Nothing => return Ok(false),
             Said::Back => return self.leave(Next::Back),
             Said::Exit => return self.leave(Next::Leave),
         };

@@ -13,7 +13,8 @@ pub(super) struct KnownHosts(Vec<Entry>);
 pub(super) struct Entry {
     address: String,
     pub(super) fingerprint: Fingerprint,
-    pub(super) since: String,
+    /// The day on which it was met; not known of lines that an early version wrote.
+    pub(super) since: Option<String>,
     pub(super) line: usize,
 }
 
@@ -35,7 +36,7 @@ impl KnownHosts {
                     .map(|(address, fingerprint)| Entry {
                         address: address.to_owned(),
                         fingerprint,
-                        since: words.next().unwrap_or("?").to_owned(),
+                        since: words.next().filter(|word| is_date(word)).map(str::to_owned),
                         line: number + 1,
                     })
                     .ok_or_else(|| {
@@ -50,6 +51,13 @@ impl KnownHosts {
     pub(super) fn find(&self, address: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.address == address)
     }
+}
+
+/// As `2026-11-02`.
+fn is_date(word: &str) -> bool {
+    let shape =
+        |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    word.len() == 10 && word.bytes().enumerate().all(shape)
 }
 
 pub(super) fn remember(path: &Path, address: &str, fingerprint: &Fingerprint) -> Result<(), Failure> {
