@@ -40,7 +40,8 @@ fn word(name: &str) -> String {
 /// Nothing raw was shown, on either stream.
 fn assert_clean(ran: &Ran, command: &str) {
     for line in ran.out.lines().chain(ran.err.lines()) {
-        assert!(is_printable(line), "{command}: {line:?}");
+        // U+FFFD stands for what nobody had escaped.
+        assert!(is_printable(line) && !line.contains('\u{fffd}'), "{command}: {line:?}");
     }
 }
 
@@ -82,6 +83,8 @@ fn hostile_names_travel_as_they_are_and_are_never_shown_raw() {
         let text = fs::read_to_string(site.work().join("down").join(name)).expect("there");
         assert_eq!(text, format!("I am {name}"));
     }
+    let told = run("'\u{202e}gte' x; -get --\u{202e} x; lcd '\u{202e}'");
+    assert!(told.code == 2 && told.err.contains(r"\u{202e}gte: no such command"), "{told:?}");
     // Every command that says a name, in one run each way: it is done, and it is refused.
     let (mut done, mut refused) = (Vec::new(), Vec::new());
     for (number, name) in NAMES.iter().enumerate() {
