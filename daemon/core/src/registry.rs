@@ -123,6 +123,11 @@ impl Shared {
         self.users.borrow().users.get(name).cloned()
     }
 
+    /// The account of that name as it is now, if whoever was let in as `user` may stay.
+    pub fn still(&self, name: &UserName, user: &User) -> Option<User> {
+        self.user(name).filter(|now| user.stays(now))
+    }
+
     /// A hash that nothing matches, for a name without an account. The same name always gets the cost of the same account.
     pub fn decoy(&self, name: &str) -> PasswordHash {
         let users = self.users.borrow();

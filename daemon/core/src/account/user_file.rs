@@ -30,6 +30,14 @@ pub struct User {
     pub quota: Option<u64>,
 }
 
+impl User {
+    /// Whether whoever was let in as `self` may stay as `now`: the account and the password are the same. Another quota ends nothing.
+    #[must_use]
+    pub fn stays(&self, now: &Self) -> bool {
+        self.id == now.id && self.password == now.password
+    }
+}
+
 /// All accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Users {

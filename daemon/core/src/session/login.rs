@@ -155,8 +155,7 @@ impl Entering {
             (Stage::Checking { account, .. }, Outcome::Verified(right)) => {
                 let given = account.is_some();
                 // The account may have been changed while the job ran.
-                let account =
-                    account.filter(|(name, user)| right && shared.user(name).as_ref() == Some(user));
+                let account = account.filter(|(name, user)| right && shared.still(name, user).is_some());
                 self.stage = match account {
                     Some((name, user)) => Stage::Waiting { name, user, since: now, look: now },
                     None => {
@@ -170,6 +169,7 @@ impl Entering {
                 self.look(now, shared, fx)
             }
             (Stage::Surveying { name, user, tenant }, Outcome::Surveyed(Ok((home, survey)))) => {
+                let user = shared.still(&name, &user).unwrap_or(user);
                 shared.open(&tenant, &user, home, &survey);
                 self.stage = Stage::Waiting { name, user, since: now, look: now };
                 self.look(now, shared, fx)
@@ -224,6 +224,11 @@ impl Entering {
                 self.stage = stage;
                 return self.still();
             }
+        };
+        // It may have been changed while others were waited for.
+        let Some(user) = shared.still(&name, &user) else {
+            let refusal = Refusal::new(Code::LoginRefused, "the account was changed");
+            return refuse(self.id, self.peer, &self.given, "account_changed", refusal, fx);
         };
         let Some(tenant) = shared.tenant(&name, &user) else {
             self.stage = Stage::Waiting { name, user, since, look };

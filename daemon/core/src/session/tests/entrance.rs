@@ -173,6 +173,42 @@ fn an_account_that_goes_while_its_password_is_checked_lets_nobody_in() {
 }
 
 #[test]
+fn an_account_that_changes_while_its_home_is_counted_lets_in_only_who_may_still_come() {
+    let named = |name: &str, user| {
+        let mut users = Users::default();
+        users.users.insert(UserName::new(name).expect("good"), user);
+        users
+    };
+    let world = World::new(Some(10));
+    let ada = world.shared.user(&UserName::new("ada").expect("good")).expect("there");
+    for (change, users, may) in [
+        ("removed", Users::default(), false),
+        ("another password", named("ada", user(1, Some(10))), false),
+        ("another account", named("ada", User { id: 9, ..ada.clone() }), false),
+        ("another quota", named("ada", User { quota: Some(77), ..ada.clone() }), true),
+    ] {
+        let world = World::new(None);
+        world.shared.reload(None, Some(named("ada", ada.clone())));
+        let mut peer = world.connect();
+        peer.hold = true;
+        peer.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
+        let check = peer.held.take().expect("the password is checked");
+        peer.tell(Event::Done(check.run()));
+        assert!(matches!(peer.held, Some(Job::Survey { .. })), "{change}");
+        world.shared.reload(None, Some(users));
+        peer.tell(Event::AccountsChanged);
+        peer.release();
+        peer.pass(Duration::from_millis(300));
+        let reply = peer.reply(1);
+        if may {
+            assert_eq!(reply["ok"]["account"]["quota"], 77, "{change}: {reply}");
+        } else {
+            assert_eq!(reply["error"]["code"], "login_refused", "{change}: {reply}");
+        }
+    }
+}
+
+#[test]
 fn every_request_is_answered_to_a_user_as_the_table_says() {
     for op in OPS {
         let world = world(true);
