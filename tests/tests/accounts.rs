@@ -50,9 +50,8 @@ fn whoever_is_removed_or_changed_is_out_within_a_second_and_nobody_else() {
         std::thread::sleep(Duration::from_millis(sample::number(seed, 300)));
         match number % 4 {
             0 | 1 => drop(accounts.remove(name)),
-            // Another account of the same name, or one that may hold less.
-            2 => accounts.get_mut(name).expect("there").0 += 1_000_000,
-            _ => accounts.get_mut(name).expect("there").1 = Some(5_000_000),
+            // Another account of the same name.
+            _ => accounts.get_mut(name).expect("there").0 += 1_000_000,
         }
         let start = Instant::now();
         site.set_accounts(&accounts);
@@ -78,6 +77,26 @@ fn whoever_is_removed_or_changed_is_out_within_a_second_and_nobody_else() {
         late <= times.len() / 25 && times.last().is_some_and(|last| *last < 5 * OUT),
         "{late} late: {times:?}"
     );
+}
+
+#[test]
+fn another_quota_holds_within_a_second_and_ends_no_session() {
+    let site = Site::new();
+    let mut accounts = accounts::of(["alice"]);
+    site.set_accounts(&accounts);
+    let daemon = site.start();
+    let (mut session, mut upload) = (login(&site, daemon.port, "alice"), login(&site, daemon.port, "alice"));
+    upload.send(json!({"op": "put", "path": "/f", "size": 1_000_000})).expect("open");
+    assert!(upload.message().expect("an answer").get("begin").is_some());
+    for quota in [Some(5_000_000), Some(1000), None, Some(2_000_000)] {
+        accounts.get_mut("alice").expect("there").1 = quota;
+        site.set_accounts(&accounts);
+        let now = |session: &mut Wire| session.ask(json!({"op": "info"})).expect("an answer")["ok"].clone();
+        eventually("the quota is another", || now(&mut session)["account"]["quota"] == json!(quota));
+        assert!(is_alive(&mut upload), "an upload that had its room goes on");
+    }
+    let full = session.ask(json!({"op": "put", "path": "/g", "size": 1_000_001})).expect("an answer");
+    assert_eq!(full["error"]["code"], "quota_exceeded", "what the upload has set aside counts: {full}");
 }
 
 /// Everything that can be in the place of a good file.

@@ -18,7 +18,7 @@ pub struct Tokens {
 #[derive(Debug)]
 struct Grant {
     name: UserName,
-    /// The account as it was: a token does not outlive a change of it.
+    /// The account as it was: a token does not outlive another password.
     user: User,
     expires: Instant,
 }
@@ -45,10 +45,10 @@ impl Tokens {
         Ok(Secret::new(text))
     }
 
-    /// Whether `token` was made for this account as it is now; if so, it lasts anew.
+    /// Whether `token` was made for this account with the password that it has now; if so, it lasts anew.
     pub fn accept(&mut self, now: Instant, token: &Secret, name: &UserName, user: &User) -> bool {
         let Some(grant) = self.grants.get_mut(&key(token.expose())) else { return false };
-        let holds = grant.expires > now && grant.name == *name && grant.user == *user;
+        let holds = grant.expires > now && grant.name == *name && grant.user.stays(user);
         if holds {
             grant.expires = now + TOKEN;
         }

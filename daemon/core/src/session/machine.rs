@@ -272,7 +272,7 @@ impl Machine for Session {
             Event::Lost(_) => self.lost(now),
             Event::AccountsChanged => {
                 let stale = matches!(&self.state, State::User(user)
-                    if self.shared.user(&user.who.name).as_ref() != Some(&user.who.user));
+                    if self.shared.still(&user.who.name, &user.who.user).is_none());
                 if stale {
                     let refusal =
                         Refusal::new(Code::NotLoggedIn, "your account was changed").hint("log in again");

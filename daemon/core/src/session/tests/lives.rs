@@ -5,7 +5,7 @@ use super::*;
 /// Who is logged in, by the rules as one would say them.
 struct Model {
     user: Option<usize>,
-    /// Of each user: how often the account was changed.
+    /// Of each user: how often the password was changed.
     changes: [u64; 2],
     /// Tokens: whose, after how many changes, and the text; ended ones are taken out.
     tokens: Vec<(usize, u64, Value)>,
@@ -22,9 +22,8 @@ struct Life<'a> {
     model: Model,
     dice: Dice,
     addresses: u32,
-    /// Of the account in the world, to be changed by its quota.
-    quotas: [u64; 2],
-    hash: PasswordHash,
+    /// The accounts in the world.
+    accounts: [User; 2],
     logins: usize,
     refusals: usize,
 }
@@ -133,17 +132,20 @@ impl Life<'_> {
 
     fn change_an_account(&mut self) {
         let user = self.dice.below(2);
-        self.quotas[user] += 1;
-        self.model.changes[user] += 1;
-        let mut users = Users::default();
-        for (id, name) in (1..).zip(USERS) {
-            let quota = Some(self.quotas[usize::try_from(id).expect("small") - 1]);
-            let user = User { id, password: self.hash.clone(), quota };
-            users.users.insert(UserName::new(name).expect("good"), user);
+        // Another quota ends nothing; another password, though of the same word, does.
+        let is_over = self.dice.below(2) == 0;
+        let account = &mut self.accounts[user];
+        account.quota = account.quota.map(|quota| quota + 1);
+        if is_over {
+            account.password = super::user(0, None).password;
+            self.model.changes[user] += 1;
         }
+        let named = |(name, account): (&str, &User)| (UserName::new(name).expect("good"), account.clone());
+        let users = Users { users: USERS.into_iter().zip(&self.accounts).map(named).collect() };
         self.world.shared.reload(None, Some(users));
         self.peer.tell(Event::AccountsChanged);
-        assert_eq!(self.peer.closed, self.model.user == Some(user), "out at once, and nobody else");
+        let is_out = is_over && self.model.user == Some(user);
+        assert_eq!(self.peer.closed, is_out, "out at once, and nobody else");
         if self.peer.closed {
             self.connect();
         }
@@ -187,11 +189,10 @@ fn whatever_came_before_only_who_logged_in_is_let_at_files_and_only_at_his_own()
         let stored = peer.put(id, &format!("/only-{name}-has-this"), name.as_bytes());
         assert!(stored["ok"].is_object(), "{stored}");
     }
-    let hash = PasswordHash::new(&Secret::new("secret".into()), Cost { log_n: 10 }).expect("a hash");
+    let accounts = [user(1, Some(1 << 20)), user(2, Some(1 << 20))];
     let model = Model { user: None, changes: [0; 2], tokens: Vec::new(), mine: None, failures: 0 };
-    let (peer, dice, quotas) = (world.connect(), Dice::new(0), [1 << 20; 2]);
-    let mut life =
-        Life { world: &world, peer, model, dice, addresses: 0, quotas, hash, logins: 0, refusals: 0 };
+    let (peer, dice) = (world.connect(), Dice::new(0));
+    let mut life = Life { world: &world, peer, model, dice, addresses: 0, accounts, logins: 0, refusals: 0 };
     life.change_an_account();
     let sequences = count("LOGIN_SEQUENCES", 1000);
     for seed in 0..sequences {

@@ -65,7 +65,7 @@ fn guessing_is_slowed_down() {
 }
 
 #[test]
-fn a_token_is_as_good_as_the_password_until_the_account_changes() {
+fn a_token_is_as_good_as_the_password_until_that_changes() {
     let world = World::new(None);
     let mut first = world.connect();
     first.ask(json!({"id": 1, "op": "login", "user": "ada", "password": "secret"}));
@@ -78,9 +78,14 @@ fn a_token_is_as_good_as_the_password_until_the_account_changes() {
     };
     assert!(try_it("ada")["ok"].is_object());
     assert_eq!(try_it("bob")["error"]["code"], "login_refused", "another user's token");
-    let mut users = Users::default();
-    users.users.insert(UserName::new("ada").expect("good"), user(1, Some(5)));
-    world.shared.reload(None, Some(users));
+    let ada = UserName::new("ada").expect("good");
+    let now_is = |user| world.shared.reload(None, Some(Users { users: [(ada.clone(), user)].into() }));
+    now_is(User { quota: Some(5), ..world.shared.user(&ada).expect("there") });
+    first.tell(Event::AccountsChanged);
+    first.ask(json!({"id": 2, "op": "put", "path": "/f", "size": 6}));
+    assert_eq!(first.code(2), "quota_exceeded", "another quota holds at once, and ends nothing");
+    assert!(try_it("ada")["ok"].is_object());
+    now_is(user(1, Some(5)));
     first.tell(Event::AccountsChanged);
     assert!(first.closed);
     assert_eq!(first.code(0), "not_logged_in");
