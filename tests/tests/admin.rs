@@ -99,6 +99,37 @@ bob        0 B     none        -    -                              0  never
     assert_eq!(told, (6, "ftp-admin: no such user 'bbo'. Did you mean bob?\n".to_owned()));
 }
 
+/// What was seen of `view` on a screen of that size, as soon as the last line is there.
+fn view(site: &Site, size: (u16, u16)) -> String {
+    let mut screen = Screen::start_sized(&admin(site, &["view"]), size);
+    screen.wait("2 users, 4.0 MiB");
+    assert!(!screen.is_wrapped(), "{size:?}: {}", screen.text());
+    screen.rows().join("\n").trim_end().to_owned()
+}
+
+#[test]
+fn the_table_fits_the_terminal() {
+    let site = Site::new();
+    site.user("alice", "10M");
+    site.user("bob", "none");
+    fs::write(site.home_of("alice").join("file"), vec![7; 4 << 20]).expect("written");
+    let daemon = site.start();
+    // It may be midnight right after the login.
+    let is_expected = |before: &str, after: &str| {
+        let _login = site.script(daemon.port, "alice", "pwd").expect(0);
+        let (small, large) = (view(&site, (24, 80)), view(&site, (50, 200)));
+        let row = |text: &str| text.lines().nth(1).unwrap_or_default().to_owned();
+        let shows = |text: &str, begin: &str| {
+            row(text).starts_with(&format!("{begin}today ")) && row(text).ends_with(" from 127.0.0.1")
+        };
+        println!("{small}\n{large}");
+        shows(&small, before) && shows(&large, after)
+    };
+    let small = "alice  4.0 MiB  10.0 MiB   40% [####------]      1  ";
+    let large = "alice  4.0 MiB  10.0 MiB  6.0 MiB   40% [########------------]      1  ";
+    assert!(is_expected(small, large) || is_expected(small, large));
+}
+
 #[test]
 fn a_password_that_is_made_is_alone_on_stdout_and_lets_its_user_in() {
     let site = Site::new();
