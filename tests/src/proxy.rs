@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// What is passed on at once, in bytes.
+const BUFFER: usize = 16 * 1024;
+
 /// The wire.
 pub struct Proxy {
     /// Where clients connect.
@@ -25,6 +28,8 @@ struct Shared {
     resets: AtomicBool,
     /// What the daemon says is lost.
     mute: AtomicBool,
+    /// How long a buffer from the daemon takes, in microseconds.
+    slow: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
     /// Connections of an earlier generation pass nothing on.
     generation: AtomicU64,
@@ -54,6 +59,7 @@ impl Proxy {
             down_cut_at: AtomicU64::new(u64::MAX),
             resets: AtomicBool::new(false),
             mute: AtomicBool::new(false),
+            slow: AtomicU64::new(0),
             open: Mutex::default(),
             generation: AtomicU64::new(0),
         });
@@ -97,6 +103,12 @@ impl Proxy {
         self.shared.mute.store(mute, Ordering::SeqCst);
     }
 
+    /// From now on, what the daemon says comes at so many bytes per second at most; 0 for as fast as it can.
+    pub fn slow(&self, rate: u64) {
+        let micros = (BUFFER as u64 * 1_000_000).checked_div(rate).unwrap_or(0);
+        self.shared.slow.store(micros, Ordering::SeqCst);
+    }
+
     /// Bytes that came from the daemon.
     #[must_use]
     pub fn answered(&self) -> u64 {
@@ -134,7 +146,7 @@ fn pass(from: &TcpStream, to: &TcpStream, shared: &Arc<Shared>, way: Way) {
     let generation = shared.generation.load(Ordering::SeqCst);
     std::thread::spawn(move || {
         let is_cut = || shared.generation.load(Ordering::SeqCst) != generation;
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = vec![0; BUFFER];
         while let Ok(n @ 1..) = from.read(&mut buffer) {
             if is_cut() {
                 break;
@@ -142,6 +154,7 @@ fn pass(from: &TcpStream, to: &TcpStream, shared: &Arc<Shared>, way: Way) {
             let count = if way == Way::Up { &shared.up } else { &shared.down };
             let before = count.fetch_add(n as u64, Ordering::SeqCst);
             if way == Way::Down {
+                std::thread::sleep(Duration::from_micros(shared.slow.load(Ordering::SeqCst)));
                 if shared.mute.load(Ordering::SeqCst) {
                     continue;
                 }

@@ -153,22 +153,36 @@ impl Screen {
         seen_rows(self.shown.lock().expect("whole").terminal.screen())
     }
 
-    /// The same, with the rows that have left the screen at its top before them.
+    /// The lines that were written: those that have left the screen at its top too, and each in one piece, though the screen may show it in several rows.
     ///
     /// # Panics
     /// As [`Screen::text`].
     #[must_use]
     pub fn paper(&self) -> Vec<String> {
         let mut screen = self.shown.lock().expect("whole").terminal.screen().clone();
-        let columns = screen.size().1.get();
+        let (height, columns) = (screen.size().0.get(), screen.size().1.get());
         let mut rows = Vec::new();
         for above in (1..=screen.scrollback_len()).rev() {
             screen.set_scrollback(above);
-            rows.extend(screen.rows(0, columns).next().map(|row| row.trim_end().to_owned()));
+            rows.extend(screen.rows(0, columns).next().map(|row| (row, screen.row_wrapped(0))));
         }
         screen.set_scrollback(0);
-        rows.extend(seen_rows(&screen));
-        rows
+        let wrapped = (0..height).map(|row| screen.row_wrapped(row));
+        rows.extend(screen.rows(0, columns).zip(wrapped));
+        let (mut lines, mut begun) = (Vec::new(), String::new());
+        for (row, goes_on) in rows {
+            begun.push_str(&row);
+            if goes_on {
+                let blanks = usize::from(columns).saturating_sub(row.chars().count());
+                begun.push_str(&" ".repeat(blanks));
+            } else {
+                lines.push(std::mem::take(&mut begun).trim_end().to_owned());
+            }
+        }
+        while lines.last().is_some_and(String::is_empty) {
+            lines.pop();
+        }
+        lines
     }
 
     /// The row and the column of the cursor, from 0.
@@ -320,6 +334,7 @@ mod tests {
         screen.keys(&"x".repeat(201));
         screen.until("a wrapped row", |rows| rows.last().is_some_and(|row| row == "x"));
         assert!(screen.is_wrapped());
+        assert_eq!(screen.paper().last().map(String::len), Some(201), "one line");
         screen.keys("\n");
         assert_eq!(screen.end().0, 0);
     }
