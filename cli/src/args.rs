@@ -5,7 +5,9 @@ use crate::config::{self, Config};
 use crate::connect::Server;
 use crate::console::Voice;
 use crate::failure::{Failure, shown};
+use crate::limit::Limit;
 use crate::progress::When;
+use crate::steps::Steps;
 use crate::trust::{Fingerprint, Trust};
 use ftp_proto::Printable;
 use ftp_proto::limits::{DEFAULT_PORT, PASSWORD};
@@ -143,6 +145,8 @@ pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
         port: number(&matches, "port")?.unwrap_or(DEFAULT_PORT),
         trust: trust(&matches, known_hosts)?,
         timeout: Duration::from_secs(number(&matches, "timeout")?.unwrap_or(60).clamp(1, 86_400)),
+        limit: Limit::default(),
+        steps: Steps::Silent,
     };
     let batch = matches
         .opt_str("batch")

@@ -1,17 +1,21 @@
 //! The protocol from the client's side: one method per request.
 
+mod ahead;
+
 use crate::connect::{Connection, Server};
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
 use crate::link::Link;
+use crate::steps::{Asked, Steps};
 use crate::trust::{Ask, Fingerprint};
+use ahead::Ahead;
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::{CHUNK, PROTOCOL};
 use ftp_proto::message::{
     Account, Body, Done, Entry, Greeting, Hello, Info, Listed, LoggedIn, Login, Op, PartEntry, Parts,
     PartsRemoved, Removed, Reply, Request, Secret, Stat, Sum, body,
 };
-use ftp_proto::{Chunk, Code, Etag, Frame, VirtualPath};
+use ftp_proto::{Chunk, Code, Etag, Frame, Printable, VirtualPath};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
@@ -39,6 +43,9 @@ pub struct Client {
     last_id: u64,
     /// A ping under way while something else is waited for.
     ping: Option<u64>,
+    /// A listing for somebody who types.
+    ahead: Option<Ahead>,
+    asked: Asked,
     broken: bool,
 }
 
@@ -56,7 +63,11 @@ impl Client {
     pub fn connect(server: &Server, interrupt: &Interrupt, ask: Ask<'_>) -> Result<Self, Failure> {
         let connection = Connection::open(server, interrupt, ask)?;
         let fingerprint = connection.fingerprint().clone();
-        Self::over(Box::new(connection), fingerprint, interrupt)
+        let mut client = Self::over(Box::new(connection), fingerprint, interrupt)?;
+        client.asked = Asked::new(server.steps);
+        let Hello { software, protocol, .. } = &client.hello;
+        server.steps.say(|| format!("greeted by {}, protocol {protocol}", Printable(software)));
+        Ok(client)
     }
 
     /// Reads the greeting of the daemon at the other end of a link.
@@ -70,7 +81,18 @@ impl Client {
     ) -> Result<Self, Failure> {
         let hello = Hello { software: String::new(), protocol: 0, chunk: 0, pipeline: 0, idle_seconds: 0 };
         let interrupt = interrupt.clone();
-        let mut client = Self { link, fingerprint, interrupt, hello, last_id: 0, ping: None, broken: false };
+        let asked = Asked::new(Steps::Silent);
+        let mut client = Self {
+            link,
+            fingerprint,
+            interrupt,
+            hello,
+            last_id: 0,
+            ping: None,
+            ahead: None,
+            asked,
+            broken: false,
+        };
         let Frame::Message(text) = client.wait_frame()? else {
             return Err(Failure::protocol("it does not begin with a greeting"));
         };
@@ -116,8 +138,16 @@ impl Client {
 
     /// The connection cannot be used any more, or the daemon has said goodbye while nothing was asked.
     pub fn is_gone(&mut self) -> bool {
-        // Nothing was asked, so whatever there is ends the connection.
-        self.broken = self.broken || !matches!(self.link.frame_at_hand(), Ok(None));
+        // Nothing was asked but perhaps a listing, so whatever else there is ends the connection.
+        while !self.broken {
+            match self.link.frame_at_hand() {
+                Ok(None) => break,
+                Ok(Some(Frame::Message(text))) if self.ahead.is_some() => {
+                    self.broken |= self.sort(0, Frame::Message(text)).is_err();
+                }
+                _ => self.broken = true,
+            }
+        }
         self.broken || self.link.is_ended()
     }
 
@@ -243,10 +273,7 @@ impl Client {
                 }
                 Body::Ok(value) => {
                     let listed: Listed = self.read(value)?;
-                    if listed.entries != entries.len() as u64 {
-                        return Err(self.breach("a listing is not whole"));
-                    }
-                    break;
+                    return self.whole(entries, &listed);
                 }
                 Body::Error(refusal) => return Err(Failure::refused(refusal)),
                 Body::Begin(_) => return Err(self.breach("a listing cannot begin")),
@@ -254,6 +281,13 @@ impl Client {
             if entries.len() > ENTRIES || names > NAMES {
                 return Err(self.breach("a listing has no end"));
             }
+        }
+    }
+
+    /// A listing at its end.
+    fn whole(&mut self, mut entries: Vec<Entry>, listed: &Listed) -> Result<Vec<Entry>, Failure> {
+        if listed.entries != entries.len() as u64 {
+            return Err(self.breach("a listing is not whole"));
         }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         if entries.first().is_some_and(|first| first.name.is_none()) {
@@ -332,13 +366,18 @@ impl Client {
 
     /// Sends a request under a new id.
     pub(crate) fn send(&mut self, op: Op) -> Result<u64, Failure> {
+        if !matches!(op, Op::Ping | Op::Abort { .. }) {
+            self.leave_ahead()?;
+        }
         self.last_id += 1;
-        self.send_as(self.last_id, op)?;
-        Ok(self.last_id)
+        let id = self.last_id;
+        self.send_as(id, op)?;
+        Ok(id)
     }
 
     /// Sends a request under the id of an earlier one.
     pub(crate) fn send_as(&mut self, id: u64, op: Op) -> Result<(), Failure> {
+        self.asked.sent(id, &op);
         self.send_message(&Request { id, op })
     }
 
@@ -401,16 +440,17 @@ impl Client {
         match frame {
             Frame::Chunk(chunk) => Ok(Some(Incoming::Chunk(chunk))),
             Frame::Message(text) => {
-                let reply = self.parse(&text)?;
-                if reply.re == id {
-                    return Ok(Some(Incoming::Reply(reply.body)));
+                let Reply { re, body } = self.parse(&text)?;
+                if re == id && id != 0 {
+                    return Ok(Some(Incoming::Reply(body)));
                 }
-                if self.ping == Some(reply.re) {
+                if self.ping == Some(re) {
                     self.ping = None;
                     return Ok(None);
                 }
-                match reply.body {
-                    Body::Error(refusal) if reply.re == 0 => {
+                match self.take_ahead(re, body)? {
+                    None => Ok(None),
+                    Some(Body::Error(refusal)) if re == 0 => {
                         self.broken = true;
                         Err(Failure::refused(refusal).fatal())
                     }
@@ -421,7 +461,10 @@ impl Client {
     }
 
     fn parse(&mut self, text: &[u8]) -> Result<Reply, Failure> {
-        serde_json::from_slice(text).map_err(|_| self.breach("an answer that is not understood"))
+        let reply = serde_json::from_slice::<Reply>(text);
+        let reply = reply.map_err(|_| self.breach("an answer that is not understood"))?;
+        self.asked.answered(reply.re, &reply.body);
+        Ok(reply)
     }
 
     /// Asks the daemon to stop `target` and waits until it has, so that the connection can be used for something else. What comes of `target` is dropped.
@@ -432,11 +475,12 @@ impl Client {
             let frame = self.link.frame();
             match self.watch(frame)? {
                 Some(Frame::Message(text)) => {
-                    let reply = self.parse(&text)?;
-                    if reply.re == id {
+                    let Reply { re, body } = self.parse(&text)?;
+                    if re == id {
                         self.ping = None;
                         return Ok(());
                     }
+                    self.take_ahead(re, body)?;
                 }
                 Some(Frame::Chunk(chunk)) => self.recycle(chunk),
                 None => {}

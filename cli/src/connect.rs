@@ -2,12 +2,15 @@
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::limit::{Bucket, Limit};
 use crate::link::Link;
+use crate::steps::{Steps, millis};
 use crate::trust::{self, Ask, Fingerprint, Trust, Verdict};
 use ftp_proto::limits::{ALPN, CHUNK, MESSAGE};
 use ftp_proto::{Deframer, Frame, Printable};
 use ftp_tls::{Facts, Pump, TlsFault};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
@@ -30,6 +33,8 @@ const KNOCKS: [Duration; 5] = [
 ];
 /// So many bytes have to move, or a frame has to be whole, for the other end to have got on: a byte now and then is as good as silence.
 const PROGRESS: usize = 1024;
+/// What the kernel may take in ahead of a client that is limited: at least and at most.
+const AHEAD: (usize, usize) = (16 * 1024, 4 * 1024 * 1024);
 
 /// Where to connect and whom to trust.
 #[derive(Debug, Clone)]
@@ -42,9 +47,19 @@ pub struct Server {
     pub trust: Trust,
     /// How long nothing may come.
     pub timeout: Duration,
+    /// How fast bytes may move.
+    pub limit: Limit,
+    /// Where it is said what happens.
+    pub steps: Steps,
 }
 
 impl Server {
+    /// Without a limit, and without a word on what happens.
+    #[must_use]
+    pub fn new(host: &str, port: u16, trust: Trust, timeout: Duration) -> Self {
+        Self { host: host.to_owned(), port, trust, timeout, limit: Limit::default(), steps: Steps::Silent }
+    }
+
     /// As `host:port`, with brackets around an IPv6 address.
     #[must_use]
     pub fn address(&self) -> String {
@@ -72,6 +87,7 @@ pub struct Connection {
     crept: usize,
     /// Why nothing will come any more.
     ended: Option<Failure>,
+    bucket: Bucket,
     interrupt: Interrupt,
 }
 
@@ -130,7 +146,13 @@ impl Connection {
         let name = ServerName::try_from(server.host.clone()).map_err(|_| {
             Failure::usage(format!("'{}' is neither a host name nor an address", Printable(&server.host)))
         })?;
+        let began = Instant::now();
+        server.steps.say(|| format!("connecting to {}", Printable(&server.address())));
         let socket = dial(server)?;
+        server.steps.say(|| {
+            let peer = socket.peer_addr().map_or_else(|_| "?".to_owned(), |peer| peer.to_string());
+            format!("connected to {peer} after {}", millis(began.elapsed()))
+        });
         let broken = |error: io::Error| Failure::lost(format!("{}: {error}", server.address()));
         socket.set_nodelay(true).and_then(|()| socket.set_nonblocking(true)).map_err(broken)?;
         let pump = Pump::client(config.into(), name).map_err(|fault| Failure::lost(fault.to_string()))?;
@@ -148,6 +170,7 @@ impl Connection {
             moved: Instant::now(),
             crept: 0,
             ended: None,
+            bucket: Bucket::new(&server.limit),
             interrupt: interrupt.clone(),
         };
         // The client speaks first.
@@ -169,6 +192,12 @@ impl Connection {
         }
         let certificates = connection.pump.peer_certificates().unwrap_or_default();
         connection.fingerprint = certificates.first().map(Fingerprint::of).unwrap_or_default();
+        server.steps.say(|| {
+            let facts = connection.facts();
+            let facts = facts.map(|facts| format!("{} {} {}", facts.version, facts.suite, facts.group));
+            let (facts, took) = (facts.unwrap_or_default(), millis(began.elapsed()));
+            format!("{facts} after {took}; certificate {}", connection.fingerprint)
+        });
         Ok(Some(connection))
     }
 
@@ -222,6 +251,10 @@ impl Connection {
         if wanted.is_empty() {
             return Ok(());
         }
+        if self.allowance() == 0 {
+            std::thread::sleep(wait.min(self.bucket.pause()));
+            return Ok(());
+        }
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) };
         let mut fds = [PollFd::new(&self.socket, wanted)];
         match poll(&mut fds, Some(&timeout)) {
@@ -241,8 +274,14 @@ impl Connection {
 
     fn flush(&mut self) -> Result<(), Failure> {
         while !self.pump.outgoing().is_empty() {
-            match self.socket.write(self.pump.outgoing()) {
+            let allowed = self.allowance();
+            if allowed == 0 {
+                break;
+            }
+            let outgoing = self.pump.outgoing();
+            match self.socket.write(&outgoing[..outgoing.len().min(allowed)]) {
                 Ok(n) => {
+                    self.bucket.spend(n);
                     self.pump.sent(n);
                     self.got_on(n, false);
                 }
@@ -263,12 +302,25 @@ impl Connection {
         Ok(())
     }
 
+    /// How many bytes may move now.
+    fn allowance(&mut self) -> usize {
+        if let Some(rate) = self.bucket.changed() {
+            // What the kernel takes in ahead of us would move as fast as it can, and then nothing would for long. It stays so when the limit is lifted.
+            let ahead = rate.map_or(AHEAD.1, |rate| usize::try_from(rate).unwrap_or(usize::MAX));
+            let _as_it_was = set_socket_recv_buffer_size(&self.socket, ahead.clamp(AHEAD.0, AHEAD.1));
+        }
+        self.bucket.allowance(Instant::now())
+    }
+
     fn fill(&mut self) -> Result<(), Failure> {
+        // What ends a connection is found even when nothing may move.
+        let allowed = self.allowance().max(1);
         let room = self.pump.room();
         if room.is_empty() {
             return self.take_in();
         }
-        match self.socket.read(room) {
+        let most = room.len().min(allowed);
+        match self.socket.read(&mut room[..most]) {
             Ok(0) => {
                 let clean = self.pump.end().is_ok();
                 let closed = if clean { Failure::lost("the server closed the connection") } else { cut() };
@@ -277,6 +329,7 @@ impl Connection {
             }
             Ok(n) => {
                 self.heard = true;
+                self.bucket.spend(n);
                 self.pump.filled(n);
                 self.take_in()
             }

@@ -95,7 +95,20 @@ pub enum Event<'a> {
         /// When it last grew.
         mtime: i64,
     },
-    /// Unfinished uploads were removed.
+    /// An unfinished download.
+    LocalPart {
+        /// On this side.
+        local: &'a str,
+        /// At the server; none if the part does not say.
+        path: Option<&'a str>,
+        /// What is there.
+        have: u64,
+        /// The whole; none if the part does not say.
+        size: Option<u64>,
+        /// When it last grew.
+        mtime: i64,
+    },
+    /// Unfinished transfers were removed.
     PartsRemoved {
         /// How many.
         parts: u64,
@@ -108,6 +121,11 @@ pub enum Event<'a> {
         download: &'a str,
         /// Where uploads come from.
         upload: &'a str,
+    },
+    /// `limit`.
+    Limit {
+        /// Bytes per second; none without a limit.
+        rate: Option<u64>,
     },
     /// One line of `lls`.
     LocalEntry {
@@ -209,6 +227,11 @@ pub enum Event<'a> {
         /// What went wrong.
         #[serde(flatten)]
         error: Trouble<'a>,
+    },
+    /// A step of the protocol, with `--verbose`.
+    Step {
+        /// What was asked or answered.
+        message: &'a str,
     },
     /// Something for a person to read.
     Note {

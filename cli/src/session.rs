@@ -5,11 +5,13 @@ use crate::config::Config;
 use crate::connect::Server;
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
+use crate::limit::Limit;
 use crate::trust::Ask;
 use ftp_proto::error::Code;
-use ftp_proto::message::{Account, LoggedIn, Secret};
+use ftp_proto::message::{Account, Entry, LoggedIn, Secret};
 use ftp_proto::{UserName, VirtualPath};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A user's session.
 pub struct Session {
@@ -32,6 +34,8 @@ pub struct Session {
     pub download: PathBuf,
     /// Where uploads come from.
     pub upload: PathBuf,
+    /// These two before the last `lcd`.
+    pub left: (PathBuf, PathBuf),
     /// Files and bytes that moved.
     pub moved: (u64, u64),
 }
@@ -50,6 +54,7 @@ impl Session {
         config: &Config,
     ) -> Result<Self, Failure> {
         let user = logged_in.user;
+        let (download, upload) = (config.download(&user)?, config.upload(&user)?);
         Ok(Self {
             server: server.clone(),
             interrupt: interrupt.clone(),
@@ -60,8 +65,9 @@ impl Session {
             account: logged_in.account,
             cwd: VirtualPath::root(),
             previous: VirtualPath::root(),
-            download: config.download(&user)?,
-            upload: config.upload(&user)?,
+            left: (download.clone(), upload.clone()),
+            download,
+            upload,
             user,
             moved: (0, 0),
         })
@@ -71,6 +77,12 @@ impl Session {
     #[must_use]
     pub fn interrupt(&self) -> Interrupt {
         self.interrupt.clone()
+    }
+
+    /// How fast bytes may move.
+    #[must_use]
+    pub fn limit(&self) -> &Limit {
+        &self.server.limit
     }
 
     /// Where this session is logged in, as `host:port`.
@@ -129,6 +141,11 @@ impl Session {
             self.reconnect()?;
         }
         Ok(&mut self.client)
+    }
+
+    /// What is in a directory, if the server says so at once. Nothing is connected anew for it.
+    pub fn list_within(&mut self, path: &VirtualPath, patience: Duration) -> Option<Vec<Entry>> {
+        if self.client.is_gone() { None } else { self.client.list_within(path, patience).ok().flatten() }
     }
 
     /// Gives the connection back, logged out; none if it is broken. A server that does not answer is not waited for again.

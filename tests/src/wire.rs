@@ -35,7 +35,7 @@ impl Wire {
     /// The connection cannot be made or is closed at once.
     pub fn open(port: u16, ca: &Path) -> Result<Self, String> {
         let trust = Trust::Ca(ca.to_owned());
-        let server = Server { host: "127.0.0.1".into(), port, trust, timeout: PATIENCE };
+        let server = Server::new("127.0.0.1", port, trust, PATIENCE);
         let connection = Connection::open(&server, &Interrupt::default(), &mut |_| Ok(false));
         let mut wire = Self { connection: connection.map_err(|failure| failure.to_string())?, last: 0 };
         let hello = wire.message()?;

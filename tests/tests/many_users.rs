@@ -116,12 +116,8 @@ fn thirty_two_users_with_four_sessions_each() {
         site.user(&format!("user{user}"), &quota(user).to_string());
     }
     let daemon = site.start();
-    let server = Server {
-        host: "127.0.0.1".into(),
-        port: daemon.port,
-        trust: Trust::Ca(site.path("certs/ca.pem")),
-        timeout: Duration::from_secs(120),
-    };
+    let trust = Trust::Ca(site.path("certs/ca.pem"));
+    let server = Server::new("127.0.0.1", daemon.port, trust, Duration::from_secs(120));
     let connect = || Client::connect(&server, &Interrupt::default(), &mut |_| Ok(false)).expect("connected");
     // One login by password for each user; the other sessions come with its token.
     let mut firsts = Vec::new();

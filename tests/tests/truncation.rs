@@ -53,12 +53,8 @@ fn a_stream_that_is_cut_anywhere_is_never_a_whole_download() {
     site.set_accounts(&accounts::of(["alice"]));
     let daemon = site.start();
     let proxy = Proxy::new(daemon.port);
-    let server = |port| Server {
-        host: "127.0.0.1".into(),
-        port,
-        trust: Trust::Ca(site.path("certs/ca.pem")),
-        timeout: Duration::from_secs(20),
-    };
+    let trust = || Trust::Ca(site.path("certs/ca.pem"));
+    let server = |port| Server::new("127.0.0.1", port, trust(), Duration::from_secs(20));
     let mut first =
         Client::connect(&server(daemon.port), &Interrupt::default(), &mut |_| Ok(false)).expect("open");
     let token = first.login("alice", &Secret::new(PASSWORD.to_owned())).expect("logged in").token;

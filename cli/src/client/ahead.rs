@@ -1,0 +1,115 @@
+//! A listing that somebody who types would like to have, if it comes soon. One that comes late is kept for the next time it is wanted; as soon as anything
+//! else is asked, the daemon is told to stop it, and what still comes of it is dropped.
+
+use super::{Client, ENTRIES, NAMES};
+use crate::failure::Failure;
+use ftp_proto::message::{Body, Entry, Listed, Op};
+use ftp_proto::{Frame, VirtualPath};
+use std::time::{Duration, Instant};
+
+/// A listing under way.
+pub(super) struct Ahead {
+    id: u64,
+    path: VirtualPath,
+    entries: Vec<Entry>,
+    names: usize,
+    /// The end of it.
+    end: Option<Body>,
+    /// It is not wanted any more; this is the request that stops it.
+    stop: Option<u64>,
+}
+
+impl Ahead {
+    fn new(id: u64, path: &VirtualPath) -> Self {
+        Self { id, path: path.clone(), entries: Vec::new(), names: 0, end: None, stop: None }
+    }
+}
+
+impl Client {
+    /// The entries of a directory as [`Client::list`] has them, if they come within `patience`; none if they do not. The connection can be used for anything
+    /// meanwhile, and the same call may give them later.
+    ///
+    /// # Errors
+    /// As the daemon says.
+    pub fn list_within(
+        &mut self,
+        path: &VirtualPath,
+        patience: Duration,
+    ) -> Result<Option<Vec<Entry>>, Failure> {
+        let end = Instant::now() + patience;
+        if self.ahead.as_ref().is_some_and(|ahead| ahead.path != *path) {
+            self.leave_ahead()?;
+        }
+        loop {
+            if self.ahead.is_none() {
+                let id = self.send(Op::List { path: path.clone() })?;
+                self.ahead = Some(Ahead::new(id, path));
+            }
+            if let Some(body) = self.ahead.as_mut().and_then(|ahead| ahead.end.take()) {
+                let entries = self.ahead.take().map(|ahead| ahead.entries).unwrap_or_default();
+                return match body {
+                    Body::Error(refusal) => Err(Failure::refused(refusal)),
+                    Body::Ok(value) => {
+                        let listed: Listed = self.read(value)?;
+                        self.whole(entries, &listed).map(Some)
+                    }
+                    Body::Begin(_) | Body::Page(_) => Err(self.breach("a listing cannot begin")),
+                };
+            }
+            if Instant::now() >= end {
+                return Ok(None);
+            }
+            let frame = self.link.frame();
+            match self.watch(frame)? {
+                None => {}
+                Some(Frame::Chunk(_)) => return Err(self.breach("a chunk that nobody asked for")),
+                // Nothing else was asked.
+                Some(Frame::Message(text)) => {
+                    self.sort(0, Frame::Message(text))?;
+                }
+            }
+        }
+    }
+
+    /// Something else is to be asked: stops what is under way.
+    pub(super) fn leave_ahead(&mut self) -> Result<(), Failure> {
+        let Some(target) = self.ahead.as_ref().filter(|ahead| ahead.stop.is_none()).map(|ahead| ahead.id)
+        else {
+            return Ok(());
+        };
+        if self.ahead.as_ref().is_some_and(|ahead| ahead.end.is_some()) {
+            self.ahead = None;
+            return Ok(());
+        }
+        let stop = self.send(Op::Abort { target })?;
+        if let Some(ahead) = &mut self.ahead {
+            (ahead.stop, ahead.entries) = (Some(stop), Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Takes an answer that belongs to it, and gives back any other.
+    pub(super) fn take_ahead(&mut self, re: u64, body: Body) -> Result<Option<Body>, Failure> {
+        let Some(ahead) = &mut self.ahead else { return Ok(Some(body)) };
+        if ahead.stop == Some(re) {
+            // The daemon answers what it stops before.
+            self.ahead = None;
+            return Ok(None);
+        }
+        if re != ahead.id {
+            return Ok(Some(body));
+        }
+        match body {
+            _ if ahead.stop.is_some() => {}
+            Body::Page(page) => {
+                ahead.names += page.entries.iter().map(Entry::name_len).sum::<usize>();
+                ahead.entries.extend(page.entries);
+                if ahead.entries.len() > ENTRIES || ahead.names > NAMES {
+                    return Err(self.breach("a listing has no end"));
+                }
+            }
+            end => ahead.end = Some(end),
+        }
+        Ok(None)
+    }
+}
