@@ -141,9 +141,13 @@ impl Console {
             let _ = write(&Event::Error { error: failure.into() }.line());
             return;
         }
-        self.say(&failure.message);
-        if let Some(hint) = &failure.hint {
-            self.say(&format!("  {hint}"));
+        match &failure.hint {
+            // A guess is a sentence of its own; what is to be done has a line of its own.
+            Some(guess) if guess.starts_with(char::is_uppercase) => {
+                self.say(&format!("{}. {guess}", failure.message));
+            }
+            Some(hint) => self.say(&format!("{}\n  {hint}", failure.message)),
+            None => self.say(&failure.message),
         }
     }
 
@@ -262,6 +266,6 @@ pub(crate) fn clean(text: &str) -> String {
     text.split('\n').map(|line| Blotted(line).to_string()).collect::<Vec<_>>().join("\n")
 }
 
-fn broken(error: &impl Display) -> Failure {
+pub(crate) fn broken(error: &impl Display) -> Failure {
     Failure::new(Cause::Failed, format!("the terminal fails: {error}")).fatal()
 }

@@ -2,7 +2,7 @@
 //! seconds leaves with 130. While nothing is asked, it is a flag that the blocking code looks at.
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGQUIT};
 use signal_hook::iterator::Signals;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +13,15 @@ use std::time::{Duration, Instant};
 const AGAIN: Duration = Duration::from_secs(2);
 /// How long the thread of the signals may take to see one.
 const SETTLED: Duration = Duration::from_secs(1);
+/// How long a signal may be on its way after another program that got it too has ended.
+const SETTLING: Duration = Duration::from_millis(10);
 
 /// What SIGINT does.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     pressed: Arc<AtomicBool>,
+    /// Another program has the terminal.
+    lent: Arc<AtomicBool>,
     shared: Arc<(Mutex<State>, Condvar)>,
 }
 
@@ -46,7 +50,7 @@ impl State {
     }
 
     /// Leaves, with the terminal as it was.
-    fn leave(&self) -> ! {
+    fn leave(&self, code: i32) -> ! {
         if let Some(before) = self.question.as_ref().and_then(|question| question.terminal.as_ref()) {
             // If the terminal is gone there is nothing to restore.
             let _gone = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, before);
@@ -54,22 +58,26 @@ impl State {
         if io::stderr().is_terminal() {
             let _ = io::stderr().lock().write_all(b"\n");
         }
-        std::process::exit(130)
+        std::process::exit(code)
     }
 }
 
 impl Interrupt {
-    /// Catches SIGINT from now on. Besides the second within two seconds, one that comes before an earlier one was dealt with leaves too.
+    /// Catches SIGINT from now on, and SIGQUIT, which leaves, without the image of a memory that has passwords in it. Besides the second within two seconds, one that comes before an earlier one was dealt with leaves too.
     ///
     /// # Errors
     /// The system gives no thread or no handler.
     pub fn install() -> io::Result<Self> {
         let interrupt = Self::default();
         let handler = interrupt.clone();
-        let mut signals = Signals::new([SIGINT])?;
+        let mut signals = Signals::new([SIGINT, SIGQUIT])?;
         std::thread::Builder::new().name("signals".into()).spawn(move || {
-            for _signal in signals.forever() {
-                handler.press();
+            for signal in signals.forever() {
+                match signal {
+                    _ if handler.lent.load(Ordering::Relaxed) => {}
+                    SIGINT => handler.press(),
+                    _ => handler.state().leave(131),
+                }
             }
         })?;
         Ok(interrupt)
@@ -84,7 +92,7 @@ impl Interrupt {
         let again = state.again();
         let unheard = state.question.is_none() && self.pressed.swap(true, Ordering::Relaxed);
         if again || unheard {
-            state.leave();
+            state.leave(130);
         }
         if let Some(text) = state.question.as_ref().and_then(|question| question.text.as_ref()) {
             let _ = write!(io::stderr().lock(), "\n{text}");
@@ -136,6 +144,16 @@ impl Interrupt {
         state.question = Some(question);
         self.clear();
         state.count
+    }
+
+    /// Runs `other`, which waits for another program that has the terminal: what is pressed meanwhile is for that one.
+    pub fn lend<T>(&self, other: impl FnOnce() -> T) -> T {
+        self.lent.store(true, Ordering::Relaxed);
+        let result = other();
+        // Both programs get a signal at once; ours may be seen after the other has ended.
+        std::thread::sleep(SETTLING);
+        self.lent.store(false, Ordering::Relaxed);
+        result
     }
 
     /// Whether Ctrl-C was pressed since the last [`Interrupt::clear`].

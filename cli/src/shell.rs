@@ -7,7 +7,7 @@ use crate::args::{self, Plan, Run};
 use crate::client::Client;
 use crate::command::{Next, Shell};
 use crate::config;
-use crate::console::{self, Console, Said, Voice};
+use crate::console::{self, Console, Said, Voice, broken};
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
@@ -18,6 +18,7 @@ use crate::words::{self, Word};
 use complete::Completer;
 use ftp_proto::Printable;
 use ftp_proto::message::{LoggedIn, Secret};
+use rustyline::CompletionType;
 use rustyline::Editor;
 use rustyline::history::FileHistory;
 use std::fs::DirBuilder;
@@ -210,38 +211,41 @@ impl Front {
     fn work(&self, mut session: Session) -> Result<(Next, Option<Client>), Failure> {
         self.welcome(&session)?;
         let settings = console::settings()
+            .completion_type(CompletionType::List)
             .max_history_size(HISTORY)
             .and_then(|settings| settings.history_ignore_dups(true))
             .map(|settings| settings.history_ignore_space(true).build());
-        let settings = settings.map_err(|error| Failure::new(Cause::Failed, error.to_string()))?;
-        let mut editor: Editor<Completer, FileHistory> =
-            Editor::with_config(settings).map_err(|error| Failure::new(Cause::Failed, error.to_string()))?;
+        let mut editor: Editor<Completer<'_>, FileHistory> =
+            settings.and_then(Editor::with_config).map_err(|error| broken(&error))?;
         let history = history_file();
         if let Some(file) = &history {
             // The first time there is none.
             let _none = editor.load_history(file);
         }
         let host = session.host().to_owned();
-        let mut shell = Shell::new(&self.console, &mut session, self.run.manner);
+        let shell = Shell::new(&self.console, &mut session, self.run.manner);
+        editor.set_helper(Some(Completer::new(shell, has_colour())));
         let next = loop {
+            let Some(shell) = editor.helper_mut().map(Completer::shell) else { break Next::Leave };
             let prompt = format!(
                 "{}@{}:{}> ",
                 shell.session.user,
                 Printable(&host),
                 Printable(&shell.session.cwd.to_string())
             );
-            editor.set_helper(Some(Completer::new(&shell)));
             let Some(line) = self.console.line(&mut editor, &prompt)? else { break Next::Leave };
             // A history that cannot be written is no reason to stop.
             let kept = editor.add_history_entry(&line);
             if let (Some(file), Ok(true)) = (&history, kept) {
                 let _kept = editor.append_history(file);
             }
-            match self.line(&mut shell, &line)? {
+            let Some(shell) = editor.helper_mut().map(Completer::shell) else { break Next::Leave };
+            match self.line(shell, &line)? {
                 Next::Stay => {}
                 next => break next,
             }
         };
+        drop(editor);
         let (files, bytes) = session.moved;
         let client = session.end();
         self.console.note(&format!(
@@ -290,6 +294,13 @@ fn run_tolerant(shell: &mut Shell<'_>, mut words: Vec<Word>) -> Result<Next, Fai
     }
 }
 
+/// Whether grey text can be told from other text, and is wanted.
+fn has_colour() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !plain && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// Lines that were typed, and never a password; nobody else may read them.
 fn history_file() -> Option<PathBuf> {
     let file = config::home(".local/state", "XDG_STATE_HOME", "ftp-cli/history")?;
     DirBuilder::new().recursive(true).mode(0o700).create(file.parent()?).ok()?;

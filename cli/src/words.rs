@@ -60,67 +60,148 @@ impl Deref for Word {
 /// # Errors
 /// A quote is not closed.
 pub fn split(line: &str) -> Result<Vec<Vec<Word>>, Failure> {
-    let mut commands = vec![Vec::new()];
-    let mut word: Option<Word> = None;
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '!' if begins_command(&commands, word.as_ref()) => {
-                let minus = word.take().map_or("", |_| "-");
-                let rest = [Word::plain(format!("{minus}!")), Word::plain(chars.as_str().trim())];
-                finish(&mut commands, rest);
-                break;
-            }
-            '\'' | '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next() {
-                        Some(end) if end == c => break,
-                        Some('\\') if c == '"' => quoted(word, chars.next()),
-                        Some(inside) => word.push(inside, true),
-                        None => {
-                            return Err(Failure::usage(format!("a quote {c} is not closed"))
-                                .hint("a quote that belongs to a name is written \\' or \\\""));
-                        }
+    let mut cut = Cut::new(line);
+    if let Some(quote) = cut.quote {
+        return Err(Failure::usage(format!("a quote {quote} is not closed"))
+            .hint("a quote that belongs to a name is written \\' or \\\""));
+    }
+    cut.end_word();
+    cut.commands.retain(|words| !words.is_empty());
+    Ok(cut.commands)
+}
+
+/// A line that is not at its end.
+struct Cut {
+    commands: Vec<Vec<Word>>,
+    /// The word that is not at its end, and where it begins.
+    word: Option<(usize, Word)>,
+    /// The quote that is not closed.
+    quote: Option<char>,
+    /// Where the text for the shell begins, if the last command is one.
+    shell: Option<usize>,
+}
+
+impl Cut {
+    fn new(line: &str) -> Self {
+        let mut cut = Self { commands: vec![Vec::new()], word: None, quote: None, shell: None };
+        let mut chars = line.char_indices();
+        while let Some((at, c)) = chars.next() {
+            match (cut.quote, c) {
+                (Some(end), c) if c == end => cut.quote = None,
+                (Some('"') | None, '\\') => {
+                    let word = cut.word_at(at);
+                    if let Some((_, c)) = chars.next() {
+                        word.push(c, true);
                     }
                 }
+                (Some(_), c) => cut.word_at(at).push(c, true),
+                (None, '!') if cut.begins_command() => {
+                    let minus = cut.word.take().map_or("", |_| "-");
+                    let rest = chars.as_str();
+                    cut.shell = Some(line.len() - rest.len());
+                    let words = [Word::plain(format!("{minus}!")), Word::plain(rest.trim())];
+                    cut.commands.last_mut().into_iter().for_each(|last| last.extend(words.clone()));
+                    break;
+                }
+                (None, '\'' | '"') => {
+                    cut.word_at(at);
+                    cut.quote = Some(c);
+                }
+                (None, ';') => {
+                    cut.end_word();
+                    cut.commands.push(Vec::new());
+                }
+                (None, c) if c.is_whitespace() => cut.end_word(),
+                (None, c) => cut.word_at(at).push(c, false),
             }
-            '\\' => quoted(word.get_or_insert_default(), chars.next()),
-            ';' => {
-                finish(&mut commands, word.take());
-                commands.push(Vec::new());
-            }
-            c if c.is_whitespace() => finish(&mut commands, word.take()),
-            c => word.get_or_insert_default().push(c, false),
+        }
+        cut
+    }
+
+    /// A command of which nothing is there yet but perhaps the `-` that lets it fail.
+    fn begins_command(&self) -> bool {
+        let begun = self.word.as_ref().is_none_or(|(_, word)| word.as_str() == "-");
+        begun && self.commands.last().is_some_and(Vec::is_empty)
+    }
+
+    fn word_at(&mut self, at: usize) -> &mut Word {
+        &mut self.word.get_or_insert_with(|| (at, Word::default())).1
+    }
+
+    fn end_word(&mut self) {
+        if let (Some((_, word)), Some(last)) = (self.word.take(), self.commands.last_mut()) {
+            last.push(word);
         }
     }
-    finish(&mut commands, word);
-    commands.retain(|words| !words.is_empty());
-    Ok(commands)
 }
 
-/// A command of which nothing is there yet but perhaps the `-` that lets it fail.
-fn begins_command(commands: &[Vec<Word>], word: Option<&Word>) -> bool {
-    commands.last().is_some_and(Vec::is_empty) && word.is_none_or(|word| word.as_str() == "-")
+/// The last command of a line that somebody types.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The words before the one that is typed.
+    pub before: Vec<Word>,
+    /// Where that one begins.
+    pub start: usize,
+    /// What it is so far, without its quotes.
+    pub text: String,
+    /// The quote that it is in.
+    pub quote: Option<char>,
+    /// The shell will read it.
+    shell: bool,
 }
 
-fn quoted(word: &mut Word, c: Option<char>) {
-    if let Some(c) = c {
-        word.push(c, true);
+/// What is being typed at the end of a line.
+#[must_use]
+pub fn unfinished(line: &str) -> Unfinished {
+    let mut cut = Cut::new(line);
+    if let Some(from) = cut.shell {
+        let inner = unfinished(&line[from..]);
+        return Unfinished {
+            before: vec![Word::plain("!")],
+            start: from + inner.start,
+            shell: true,
+            ..inner
+        };
     }
+    let (start, word) = cut.word.take().unwrap_or_else(|| (line.len(), Word::default()));
+    let before = cut.commands.pop().unwrap_or_default();
+    Unfinished { before, start, text: word.text, quote: cut.quote, shell: false }
 }
 
-fn finish(commands: &mut [Vec<Word>], words: impl IntoIterator<Item = Word>) {
-    if let Some(last) = commands.last_mut() {
-        last.extend(words);
+impl Unfinished {
+    /// The word as it is to be typed when it is `name`, in the quotes that were begun; `whole` if nothing more belongs to it, `last` if another word follows.
+    #[must_use]
+    pub fn completed(&self, name: &str, whole: bool, last: bool) -> String {
+        let mut typed = match self.quote {
+            Some('"') => {
+                let inner = name.replace('\\', "\\\\").replace('"', "\\\"");
+                format!("\"{inner}{}", if whole { "\"" } else { "" })
+            }
+            Some(quote) if !name.contains(quote) => {
+                format!("{quote}{name}{}", if whole { "'" } else { "" })
+            }
+            _ => escaped(name, self.shell),
+        };
+        if last {
+            typed.push(' ');
+        }
+        typed
     }
 }
 
 /// A name as it is to be typed so that [`split`] gives it back, with nothing in it that stands for anything else.
 #[must_use]
 pub fn quote(name: &str) -> String {
-    let special =
-        |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '\\' | ';' | '!') || WILD.contains(&c);
+    escaped(name, false)
+}
+
+fn escaped(name: &str, for_shell: bool) -> String {
+    let special = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '\'' | '"' | '\\' | ';' | '!')
+            || WILD.contains(&c)
+            || (for_shell && c.is_ascii_punctuation() && !"/.-_,:+@%=".contains(c))
+    };
     let mut typed = String::with_capacity(name.len());
     for c in name.chars() {
         if special(c) {
@@ -162,6 +243,41 @@ mod tests {
             assert_eq!(pattern(line), "", "{line}");
         }
         assert_eq!(pattern(r#"\**"["?"#), "[*]*[[]?");
+    }
+
+    #[test]
+    fn what_is_completed_is_what_is_understood() {
+        let nasty = [
+            "a",
+            "my file",
+            "it's",
+            "a\"b",
+            "x;y",
+            "back\\slash",
+            "*?[1]",
+            "!",
+            "日 本",
+            "$HOME",
+            "two  blanks ",
+        ];
+        for name in nasty {
+            for typed in ["get ", "get \"", "get '", "ls; get x ", "-get \\"] {
+                let line = unfinished(typed);
+                let whole = format!("{}{}", &typed[..line.start], line.completed(name, true, true));
+                let words =
+                    split(&whole).unwrap_or_else(|failure| panic!("{whole}: {failure}")).pop().expect("one");
+                assert_eq!(words.last(), Some(&Word::plain(name)), "{whole}");
+                assert!(unfinished(&whole).text.is_empty(), "another word follows: {whole}");
+            }
+        }
+        let line = unfinished("put \"my f");
+        assert_eq!((line.start, line.text.as_str(), line.quote), (4, "my f", Some('"')));
+        assert_eq!(line.completed("my folder/", false, false), "\"my folder/");
+        let line = unfinished(r"put my\ f");
+        assert_eq!((line.start, line.text.as_str(), line.quote), (4, "my f", None));
+        let line = unfinished("ls; !cat 'my f");
+        assert_eq!((line.before, line.start, line.text.as_str()), (vec![Word::plain("!")], 9, "my f"));
+        assert_eq!(unfinished("!cat a").completed("$a b", true, false), r"\$a\ b");
     }
 
     #[test]

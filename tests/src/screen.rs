@@ -221,7 +221,8 @@ impl Screen {
         }
     }
 
-    /// Waits for a text after the last one waited for, and gives what came up to it.
+    /// Waits for a text after the last one waited for, and gives what came up to it. One that ends as a prompt does, with `> `, is a new prompt, and not
+    /// one that is redrawn while somebody types at it.
     ///
     /// # Panics
     /// It does not come.
@@ -229,7 +230,8 @@ impl Screen {
         let end = Instant::now() + PATIENCE;
         loop {
             let all = self.text();
-            if let Some(found) = all[self.seen..].find(text) {
+            let mut all_found = all[self.seen..].match_indices(text).map(|(found, _)| found);
+            if let Some(found) = all_found.find(|found| !is_redrawn(&all[..self.seen + found], text)) {
                 let from = self.seen;
                 self.seen += found + text.len();
                 return all[from..self.seen].to_owned();
@@ -288,6 +290,12 @@ fn seen_rows(screen: &vt100::Screen) -> Vec<String> {
         rows.pop();
     }
     rows
+}
+
+/// A prompt that is only shown again, behind a carriage return, because somebody types at it.
+fn is_redrawn(before: &str, text: &str) -> bool {
+    let line = before.rfind(['\r', '\n']).map_or("", |start| &before[..=start]);
+    text.ends_with("> ") && line.ends_with('\r') && !line.ends_with("\n\r")
 }
 
 /// Takes out what moves the cursor or colours.

@@ -175,7 +175,7 @@ impl Site {
     pub fn cli(&self, port: u16, user: &str) -> Command {
         let mut command = Command::new(binary("ftp-cli"));
         command.current_dir(self.work()).env("HOME", self.path("home"));
-        for name in ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+        for name in ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "NETRC", "NO_COLOR"] {
             command.env_remove(name);
         }
         command.args(["-s", "127.0.0.1", "-P", &port.to_string(), "-u", user, "--ca"]);

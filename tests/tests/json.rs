@@ -57,7 +57,7 @@ fn every_command_answers_in_json() {
         daemon.port,
         &[],
         "pwd; info; quota; mkdir d; cd d; cd -; put a.txt; ls; sum a.txt; md5 a.txt; mv a.txt d/b.txt; rm d/b.txt; rmdir d; \
-         parts; parts rm all; lpwd; lls; lcd .; help; help get",
+         parts; parts rm all; parts clean; limit 1G; lpwd; lls; lcd .; help; help get",
     );
     ran.expect(0);
     let mut seen: Vec<_> = names(&events);
@@ -77,8 +77,10 @@ fn every_command_answers_in_json() {
             "renamed",
             "removed",
             "parts_removed",
+            "limit",
             "folders",
             "local_entry",
+            "total",
             "folders",
             "help"
         ]

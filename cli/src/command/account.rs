@@ -1,42 +1,55 @@
-//! `info`, `quota`, `parts`, and hashes of files at the server.
+//! `info`, `quota`, and hashes of files at the server.
 
-use super::{Command, Line, Next, Shell};
+use super::files::explain;
+use super::{BARE, Command, Group, Line, Next, Shell, Side};
 use crate::event::{Event, Information};
 use crate::failure::Failure;
-use crate::show;
-use ftp_proto::message::Account;
-use ftp_proto::{Etag, Printable};
+use crate::{glob, show};
+use ftp_proto::Printable;
+use ftp_proto::message::{Account, Kind};
 use std::time::Duration;
 
-pub(super) const INFO: Command =
-    Command { name: "info", usage: "info", what: "user, server, encryption, quota", more: "", run: info };
+pub(super) const INFO: Command = Command {
+    name: "info",
+    group: Group::Check,
+    usage: "info",
+    what: "user, server, encryption, quota",
+    side: Side::Words(&[]),
+    changes: false,
+    run: info,
+    ..BARE
+};
 pub(super) const QUOTA: Command = Command {
     name: "quota",
+    group: Group::Check,
     usage: "quota",
     what: "how much is used, how much is left",
-    more: "",
+    side: Side::Words(&[]),
+    changes: false,
     run: quota,
+    ..BARE
 };
 pub(super) const MD5: Command = Command {
     name: "md5",
+    group: Group::Check,
     usage: "md5 FILE...",
     what: "the MD5 of files at the server",
-    more: "The server reads the whole file. MD5 is for comparison with other programs; use sum where somebody might cheat.",
+    more: "The server reads the whole file. MD5 is for comparison with other programs; use sum where \
+           somebody might cheat.",
+    examples: &["md5 report.pdf", "md5 *.iso"],
+    changes: false,
     run: |shell, line| sums(shell, line, true),
+    ..BARE
 };
 pub(super) const SUM: Command = Command {
     name: "sum",
+    group: Group::Check,
     usage: "sum FILE...",
     what: "the BLAKE3 of files at the server, as b3sum prints it",
-    more: "",
+    examples: &["sum report.pdf", "sum *.iso"],
+    changes: false,
     run: |shell, line| sums(shell, line, false),
-};
-pub(super) const PARTS: Command = Command {
-    name: "parts",
-    usage: "parts [rm ID|all]",
-    what: "unfinished uploads; they count against the quota",
-    more: "put of the same file goes on with a part. The server drops parts after a week.",
-    run: parts,
+    ..BARE
 };
 
 /// What of an account is used, in few words.
@@ -133,52 +146,20 @@ fn quota(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
 
 fn sums(shell: &mut Shell<'_>, line: &Line<'_>, md5: bool) -> Result<Next, Failure> {
     for word in line.at_least_one()? {
-        let path = shell.remote(word)?;
-        let sum =
-            shell.session.client()?.sum(&path, md5).map_err(|failure| failure.about(Printable(word)))?;
-        let event = Event::Sum { path: &path.to_string(), blake3: sum.root, md5: sum.md5 };
-        shell.console.result(&event, || {
-            let hash = sum.md5.filter(|_| md5).map_or_else(|| sum.root.to_string(), |md5| md5.to_string());
-            format!("{hash}  {}", Printable(word))
-        })?;
-    }
-    Ok(Next::Stay)
-}
-
-fn parts(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
-    match line.words {
-        [] => {
-            let parts = shell.session.client()?.parts()?;
-            for part in &parts {
-                let path = part.path.to_string();
-                let (id, have, size, mtime) = (part.id, part.have, part.size, part.mtime);
-                shell.console.result(&Event::Part { id, path: &path, have, size, mtime }, || {
-                    format!(
-                        "{id}  {:>10} of {:>10}  {}  {}",
-                        show::size(have),
-                        show::size(size),
-                        show::minute(mtime),
-                        Printable(&path)
-                    )
-                })?;
+        for found in glob::there(shell.session, word)? {
+            if found.entry.is_some_and(|entry| entry.kind != Kind::File) {
+                continue;
             }
-            if parts.is_empty() && !shell.console.is_json() {
-                shell.console.note("no unfinished uploads");
-            }
-        }
-        [rm, which] if rm.as_str() == "rm" => {
-            let part: Option<Etag> = match which.as_str() {
-                "all" => None,
-                id => Some(id.parse().map_err(|_| line.wrong("an ID is the 32 digits that parts shows"))?),
-            };
-            let removed = shell.session.client()?.parts_rm(part)?;
-            let event = Event::PartsRemoved { parts: removed.parts, bytes: removed.bytes };
-            shell.console.tell(&event, || {
-                let what = show::count(removed.parts, "part");
-                format!("{what} removed, {} freed", show::size(removed.bytes))
+            let path = shell.remote(&found.name)?;
+            let sum = shell.session.client()?.sum(&path, md5);
+            let sum = sum.map_err(|failure| explain(shell, failure, &path, &found.name))?;
+            let event = Event::Sum { path: &path.to_string(), blake3: sum.root, md5: sum.md5 };
+            shell.console.result(&event, || {
+                let hash =
+                    sum.md5.filter(|_| md5).map_or_else(|| sum.root.to_string(), |md5| md5.to_string());
+                format!("{hash}  {}", Printable(&found.name))
             })?;
         }
-        _ => return Err(line.wrong("that is not understood")),
     }
     Ok(Next::Stay)
 }

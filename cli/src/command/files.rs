@@ -1,98 +1,117 @@
 //! Looking at and changing what is at the server.
 
-use super::{Command, Line, Next, Shell, nearest};
+use super::listing::{OPTIONS, Row, Style};
+use super::{BARE, Command, Group, Line, Next, Shell, Side, nearest};
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
-use crate::show;
+use crate::glob;
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Code, Name, Printable, VirtualPath};
 
 pub(super) const LS: Command = Command {
     name: "ls",
-    usage: "ls [-l|-1] [PATH]",
+    group: Group::Files,
+    usage: "ls [-1ahlrtS] [PATH|PATTERN]",
     what: "what is in a directory",
-    more: "On a screen with sizes and dates (UTC), elsewhere one name per line; -l and -1 choose.",
+    options: OPTIONS,
+    more: "In columns on a screen, elsewhere one name per line. Directories end in /.",
+    examples: &["ls -lt", "ls docs/*.pdf"],
+    changes: false,
     run: ls,
+    ..BARE
 };
-pub(super) const PWD: Command =
-    Command { name: "pwd", usage: "pwd", what: "the current directory at the server", more: "", run: pwd };
+pub(super) const PWD: Command = Command {
+    name: "pwd",
+    group: Group::Files,
+    usage: "pwd",
+    what: "the current directory at the server",
+    side: Side::Words(&[]),
+    changes: false,
+    run: pwd,
+    ..BARE
+};
 pub(super) const CD: Command = Command {
     name: "cd",
+    group: Group::Files,
     usage: "cd [PATH|-]",
     what: "change the directory at the server",
     more: "Without a path to the home, which is /; with - to where you were before.",
+    examples: &["cd docs/2026", "cd -"],
+    side: Side::DirsThere,
+    changes: false,
     run: cd,
+    ..BARE
 };
 pub(super) const MKDIR: Command = Command {
     name: "mkdir",
+    group: Group::Files,
     usage: "mkdir [-p] DIR...",
     what: "make directories",
-    more: "-p makes those above too, and does not mind one that is there.",
+    options: &[("-p", "those above too; one that is there is no error")],
+    examples: &["mkdir docs", "mkdir -p docs/2026/11"],
+    side: Side::DirsThere,
     run: mkdir,
+    ..BARE
 };
-pub(super) const RMDIR: Command =
-    Command { name: "rmdir", usage: "rmdir DIR...", what: "remove empty directories", more: "", run: rmdir };
-pub(super) const RM: Command =
-    Command { name: "rm", usage: "rm FILE...", what: "remove files", more: "", run: rm };
+pub(super) const RMDIR: Command = Command {
+    name: "rmdir",
+    group: Group::Files,
+    usage: "rmdir DIR...",
+    what: "remove empty directories",
+    more: "rm -r removes a directory with all that is in it.",
+    examples: &["rmdir docs", "rmdir old-*"],
+    side: Side::DirsThere,
+    run: rmdir,
+    ..BARE
+};
 pub(super) const MV: Command = Command {
     name: "mv",
-    usage: "mv [-f] FROM TO",
+    group: Group::Files,
+    usage: "mv [-f] FROM... TO",
     what: "rename, or move to another directory",
-    more: "A file that is there is replaced only with -f.",
+    options: &[("-f", "replace a file that is there")],
+    examples: &["mv report.pdf report-old.pdf", "mv *.pdf docs"],
     run: mv,
+    ..BARE
 };
 
 fn ls(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
-    let matches = line.options(|options| {
-        options.optflag("l", "", "").optflag("1", "", "");
-    })?;
-    let word = match matches.free.as_slice() {
+    let given = line.options(Style::options)?;
+    let style = Style::of(&given);
+    let word = match given.free.as_slice() {
         [] => ".",
+        [pattern] if pattern.pattern().is_some() => {
+            let found = glob::there(shell.session, pattern)?;
+            let rows = found.into_iter().filter_map(|found| Some(row(found.name, &found.entry?))).collect();
+            style.show(shell, rows, true, event)?;
+            return Ok(Next::Stay);
+        }
         [one] => one.as_str(),
         [_, more, ..] => return Err(line.wrong(format!("'{}' is one word too many", Printable(more)))),
     };
     let path = shell.remote(word)?;
-    let long = !matches.opt_present("1") && (matches.opt_present("l") || shell.console.is_screen());
-    let entries = match shell.session.client()?.list(&path) {
+    let listed = shell.session.client()?.list(&path);
+    let (entries, chosen) = match listed {
         Err(failure) if failure.code() == Some(Code::NotADirectory) => {
-            vec![shell.session.client()?.stat(&path)?]
+            (vec![shell.session.client()?.stat(&path)?], true)
         }
-        result => result.map_err(|failure| explain(shell, failure, &path, word))?,
+        result => (result.map_err(|failure| explain(shell, failure, &path, word))?, false),
     };
-    if path == shell.session.cwd {
-        shell.listed =
-            entries.iter().filter_map(|entry| Some(shown_name(entry.name.as_ref()?, entry))).collect();
+    if !chosen {
+        shell.seen.keep(&path, &entries);
     }
-    for entry in &entries {
-        let name = entry.name.as_ref().map_or("?", Name::as_str);
-        let event = Event::Entry { name, kind: entry.kind, size: entry.size, mtime: entry.mtime };
-        shell.console.result(&event, || {
-            let name = Printable(name).to_string() + if entry.kind == Kind::Dir { "/" } else { "" };
-            if !long {
-                return name;
-            }
-            let size = if entry.kind == Kind::File { show::size(entry.size) } else { "-".into() };
-            format!("{size:>10}  {}  {name}", show::minute(entry.mtime))
-        })?;
-    }
-    if long || shell.console.is_json() {
-        total(shell, &entries)?;
-    }
+    let name = |entry: &Entry| entry.name.as_ref().map_or("?", Name::as_str).to_owned();
+    let rows = entries.iter().map(|entry| row(name(entry), entry)).collect();
+    style.show(shell, rows, chosen, event)?;
     Ok(Next::Stay)
 }
 
-fn total(shell: &Shell<'_>, entries: &[Entry]) -> Result<(), Failure> {
-    let of = |kind| entries.iter().filter(move |entry| entry.kind == kind);
-    let (files, dirs) = (of(Kind::File).count() as u64, of(Kind::Dir).count() as u64);
-    let bytes = of(Kind::File).map(|file| file.size).fold(0, u64::saturating_add);
-    shell.console.tell(&Event::Total { files, dirs, bytes }, || {
-        let dirs = if dirs == 1 { "1 directory".into() } else { format!("{dirs} directories") };
-        format!("{}, {}, {dirs}", show::count(files, "file"), show::size(bytes))
-    })
+fn event(row: &Row) -> Event<'_> {
+    Event::Entry { name: &row.name, kind: row.kind, size: row.size, mtime: row.mtime }
 }
 
-fn shown_name(name: &Name, entry: &Entry) -> String {
-    if entry.kind == Kind::Dir { format!("{name}/") } else { name.to_string() }
+fn row(name: String, entry: &Entry) -> Row {
+    Row { name, kind: entry.kind, size: entry.size, mtime: entry.mtime }
 }
 
 fn pwd(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
@@ -122,7 +141,6 @@ fn cd(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         }
     };
     shell.session.previous = std::mem::replace(&mut shell.session.cwd, path);
-    shell.listed.clear();
     if shell.console.is_json() { told_directory(shell) } else { Ok(Next::Stay) }
 }
 
@@ -165,45 +183,58 @@ pub(super) fn mkdir_all(shell: &mut Shell<'_>, path: &VirtualPath) -> Result<(),
 
 fn rmdir(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     for word in line.at_least_one()? {
-        let path = shell.remote(word)?;
-        let removed = shell.session.client()?.rmdir(&path);
-        removed.map_err(|failure| explain(shell, failure, &path, word))?;
-        done(shell, &Event::Removed { path: &path.to_string(), bytes: 0 })?;
-    }
-    Ok(Next::Stay)
-}
-
-fn rm(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
-    for word in line.at_least_one()? {
-        let path = shell.remote(word)?;
-        let removed = shell.session.client()?.rm(&path);
-        let bytes = removed.map_err(|failure| explain(shell, failure, &path, word))?;
-        shell.console.tell(&Event::Removed { path: &path.to_string(), bytes }, || {
-            format!("{}: removed, {} freed", Printable(word), show::size(bytes))
-        })?;
+        for found in glob::there(shell.session, word)? {
+            if found.entry.is_some_and(|entry| entry.kind != Kind::Dir) {
+                continue;
+            }
+            let path = shell.remote(&found.name)?;
+            let removed = shell.session.client()?.rmdir(&path);
+            removed.map_err(|failure| {
+                let failure = explain(shell, failure, &path, &found.name);
+                match failure.code() {
+                    Some(Code::NotEmpty) => failure.hint("rm -r removes it with all that is in it"),
+                    _ => failure,
+                }
+            })?;
+            done(shell, &Event::Removed { path: &path.to_string(), bytes: 0 })?;
+        }
     }
     Ok(Next::Stay)
 }
 
 fn mv(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
-    let matches = line.options(|options| {
+    let given = line.options(|options| {
         options.optflag("f", "", "");
     })?;
-    let [from_word, to_word] = matches.free.as_slice() else {
+    let Some((to_word, from_words @ [_, ..])) = given.free.split_last() else {
         return Err(line.wrong("it takes two names"));
     };
-    let from = shell.remote(from_word)?;
-    let mut to = shell.remote(to_word)?;
-    let is_dir = shell.session.client()?.find(&to)?.is_some_and(|entry| entry.kind == Kind::Dir);
-    if is_dir && let Some(name) = from.names().last() {
-        to = to.join(name.as_str()).map_err(|fault| Failure::new(Cause::NotPermitted, fault.to_string()))?;
+    let mut from = Vec::new();
+    for word in from_words {
+        from.extend(glob::there(shell.session, word)?.into_iter().map(|found| found.name));
     }
-    let moved = shell.session.client()?.rename(&from, &to, matches.opt_present("f"));
-    moved.map_err(|failure| match failure.code() {
-        Some(Code::NotFound) => explain(shell, failure, &from, from_word),
-        _ => failure.about(Printable(to_word)),
-    })?;
-    done(shell, &Event::Renamed { from: &from.to_string(), to: &to.to_string() })?;
+    let target = shell.remote(to_word)?;
+    let is_dir = shell.session.client()?.find(&target)?.is_some_and(|entry| entry.kind == Kind::Dir);
+    if from.len() > 1 && !is_dir {
+        let what =
+            format!("{}: not a directory, and {} names cannot all be it", Printable(to_word), from.len());
+        return Err(Failure::new(Cause::NotPermitted, what).hint("mkdir makes one"));
+    }
+    for from_word in from {
+        let from = shell.remote(&from_word)?;
+        let mut to = target.clone();
+        if is_dir && let Some(name) = from.names().last() {
+            to = to
+                .join(name.as_str())
+                .map_err(|fault| Failure::new(Cause::NotPermitted, fault.to_string()))?;
+        }
+        let moved = shell.session.client()?.rename(&from, &to, given.opt_present("f"));
+        moved.map_err(|failure| match failure.code() {
+            Some(Code::NotFound) => explain(shell, failure, &from, &from_word),
+            _ => failure.about(Printable(to_word)),
+        })?;
+        done(shell, &Event::Renamed { from: &from.to_string(), to: &to.to_string() })?;
+    }
     Ok(Next::Stay)
 }
 
@@ -214,13 +245,18 @@ fn done(shell: &Shell<'_>, event: &Event<'_>) -> Result<(), Failure> {
 
 /// Names what a failure is about and, when nothing of that name is there, what was probably meant.
 pub(super) fn explain(shell: &mut Shell<'_>, failure: Failure, path: &VirtualPath, word: &str) -> Failure {
-    let failure = failure.about(Printable(word));
+    let mut failure = failure.about(Printable(word));
     if failure.code() != Some(Code::NotFound) || failure.hint.is_some() {
         return failure;
     }
-    let near = near(shell, path);
-    match near {
-        Some(near) => failure.hint(format!("near it: {}", Printable(&near))),
+    let parent = path.join("..").map(|parent| parent.to_string()).unwrap_or_default();
+    if let Some(name) = path.names().last()
+        && failure.message.ends_with("no such file or directory")
+    {
+        failure.message = format!("{}: not found in {}", Printable(name.as_str()), Printable(&parent));
+    }
+    match near(shell, path) {
+        Some(near) => failure.hint(format!("Near it: {}", Printable(&near))),
         None => failure.hint("ls shows what is there"),
     }
 }

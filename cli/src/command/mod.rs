@@ -4,12 +4,17 @@ mod account;
 pub(crate) use account::used;
 mod files;
 mod help;
+mod listing;
 mod local;
+pub(crate) use local::expanded;
+mod parts;
+mod remove;
 mod replace;
+mod seen;
 mod transfers;
 mod tree;
 
-use crate::console::Console;
+use crate::console::{Console, Said};
 use crate::failure::{Cause, Failure};
 use crate::progress::When;
 use crate::session::Session;
@@ -17,6 +22,7 @@ use crate::words::Word;
 use ftp_proto::{Printable, VirtualPath};
 use getopts::{Matches, Options};
 use replace::Replace;
+use seen::Seen;
 
 /// What to do after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,42 +52,125 @@ pub struct Shell<'a> {
     pub session: &'a mut Session,
     /// How transfers are to be done.
     pub manner: Manner,
-    /// Names of the directory that was listed last, for completion.
-    pub listed: Vec<String>,
+    /// What was listed lately.
+    pub(crate) seen: Seen,
     /// What is done with a file that is there already and differs.
     replace: Replace,
 }
 
-/// A command: its names, one line on what it takes, one on what it does, and more for `help COMMAND`.
-struct Command {
-    name: &'static str,
-    usage: &'static str,
-    what: &'static str,
-    more: &'static str,
+/// A command, with all that is said about it anywhere.
+pub struct Command {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it stands in the overview.
+    pub group: Group,
+    /// How it stands there; nothing if by its name alone.
+    pub menu: &'static str,
+    /// What it takes.
+    pub usage: &'static str,
+    /// What it does, in a phrase.
+    pub what: &'static str,
+    /// Its options, as they are written, and what each does.
+    pub options: &'static [(&'static str, &'static str)],
+    /// More about it, in lines.
+    pub more: &'static str,
+    /// How it is used.
+    pub examples: &'static [&'static str],
+    /// What its words name.
+    side: Side,
+    /// What is at the server may be different after it.
+    changes: bool,
     run: fn(&mut Shell<'_>, &Line<'_>) -> Result<Next, Failure>,
 }
 
-const COMMANDS: &[Command] = &[
-    help::HELP,
-    account::INFO,
+/// What a constant begins with: a command that takes names at the server.
+const BARE: Command = Command {
+    name: "",
+    group: Group::Session,
+    menu: "",
+    usage: "",
+    what: "",
+    options: &[],
+    more: "",
+    examples: &[],
+    side: Side::There,
+    changes: true,
+    run: |_, _| Ok(Next::Stay),
+};
+
+/// Commands that stand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// At the server.
+    Files,
+    /// Between the two.
+    Transfer,
+    /// Whether all is well.
+    Check,
+    /// On this side.
+    Local,
+    /// The session and the client itself.
+    Session,
+}
+
+impl Group {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] = [Self::Files, Self::Transfer, Self::Check, Self::Local, Self::Session];
+
+    /// Its heading.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Files => "Files",
+            Self::Transfer => "Transfer",
+            Self::Check => "Check",
+            Self::Local => "Local",
+            Self::Session => "Session",
+        }
+    }
+}
+
+/// What the words of a command are completed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// What is at the server.
+    There,
+    /// Directories at the server.
+    DirsThere,
+    /// What is on this side.
+    Here,
+    /// Folders on this side.
+    FoldersHere,
+    /// Commands.
+    Commands,
+    /// One of these, as the first word.
+    Words(&'static [&'static str]),
+}
+
+/// All commands, in the order of the overview.
+pub const COMMANDS: &[Command] = &[
     files::LS,
-    files::PWD,
     files::CD,
-    transfers::GET,
-    transfers::PUT,
-    account::MD5,
+    files::PWD,
     files::MKDIR,
     files::RMDIR,
-    files::RM,
+    remove::RM,
     files::MV,
+    transfers::GET,
+    transfers::PUT,
+    parts::PARTS,
+    local::LIMIT,
+    account::MD5,
     account::SUM,
+    account::INFO,
     account::QUOTA,
-    account::PARTS,
-    local::LPWD,
-    local::LCD,
     local::LLS,
+    local::LCD,
+    local::LPWD,
+    local::SHELL,
     help::Q,
     help::EXIT,
+    help::HELP,
 ];
 
 /// What people try, and what it is called here.
@@ -105,6 +194,24 @@ const OTHER_NAMES: [(&str, &str); 14] = [
 /// The names of all commands.
 pub fn names() -> impl Iterator<Item = &'static str> {
     COMMANDS.iter().map(|command| command.name)
+}
+
+/// What a name, or what people use instead of it, stands for.
+pub(crate) fn known(name: &str) -> Option<&'static Command> {
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == name).map(|(_, ours)| *ours);
+    let wanted = other.unwrap_or(name);
+    COMMANDS.iter().find(|command| command.name == wanted)
+}
+
+impl Command {
+    /// What its next word names; `option` is the one right before it, if that takes a value.
+    pub(crate) fn side(&self, option: Option<&str>) -> Side {
+        match (option, self.side) {
+            (Some("-o"), Side::Here) => Side::There,
+            (Some("-o"), _) => Side::Here,
+            (_, side) => side,
+        }
+    }
 }
 
 /// The words after a command's name.
@@ -189,7 +296,7 @@ impl<'a> Shell<'a> {
     /// Commands for `session`.
     pub fn new(console: &'a Console, session: &'a mut Session, manner: Manner) -> Self {
         let replace = Replace::new(console.is_interactive());
-        Self { console, session, manner, listed: Vec::new(), replace }
+        Self { console, session, manner, seen: Seen::default(), replace }
     }
 
     /// Does one command.
@@ -202,7 +309,29 @@ impl<'a> Shell<'a> {
         self.session.interrupt().clear();
         self.replace = Replace::new(self.console.is_interactive());
         let done = (command.run)(self, &Line { command, words: rest });
+        if command.changes {
+            self.seen.clear();
+        }
         if let Replace::Left(next) = self.replace { Ok(next) } else { done }
+    }
+
+    /// Asks whether something is to be done; a script is not asked and means it.
+    fn agree(&mut self, question: &str) -> Result<bool, Failure> {
+        if !self.console.is_interactive() {
+            return Ok(true);
+        }
+        match self.console.ask(question)? {
+            Said::Line(answer) => Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")),
+            Said::Nothing => Ok(false),
+            Said::Back => self.leave(Next::Back),
+            Said::Exit => self.leave(Next::Leave),
+        }
+    }
+
+    /// Somebody wants to go instead of answering: the rest of the command is not done.
+    fn leave<T>(&mut self, next: Next) -> Result<T, Failure> {
+        self.replace = Replace::Left(next);
+        Err(Failure::interrupted())
     }
 
     /// A path at the server, as seen from the current directory.
@@ -215,12 +344,10 @@ impl<'a> Shell<'a> {
 }
 
 fn find(name: &str) -> Result<&'static Command, Failure> {
-    let other = OTHER_NAMES.iter().find(|(other, _)| *other == name).map(|(_, ours)| *ours);
-    let wanted = other.unwrap_or(name);
-    COMMANDS.iter().find(|command| command.name == wanted).ok_or_else(|| {
+    known(name).ok_or_else(|| {
         let failure = Failure::usage(format!("{}: no such command", Printable(name)));
         match nearest(name, names()) {
-            Some(near) => failure.hint(format!("did you mean {near}?")),
+            Some(near) => failure.hint(format!("Did you mean {near}?")),
             None => failure.hint("help lists all commands"),
         }
     })
@@ -245,12 +372,16 @@ mod tests {
         for command in COMMANDS {
             assert_eq!(find(command.name).expect("found").name, command.name);
             assert!(command.usage.starts_with(command.name), "{}", command.name);
+            assert!(command.examples.len() >= 2 || command.options.is_empty(), "{}", command.name);
+            for (option, what) in command.options {
+                assert!(option.starts_with('-') && !what.is_empty(), "{}", command.name);
+            }
         }
         for (other, ours) in OTHER_NAMES {
             assert_eq!(find(other).expect("found").name, ours);
         }
         let hint = |name| find(name).err().and_then(|failure| failure.hint).expect("a hint");
-        assert_eq!(hint("gte"), "did you mean get?");
+        assert_eq!(hint("gte"), "Did you mean get?");
         assert_eq!(hint("xyzzy"), "help lists all commands");
     }
 

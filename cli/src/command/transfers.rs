@@ -1,7 +1,7 @@
 //! `get` and `put`.
 
 use super::files::explain;
-use super::{Command, Given, Line, Next, Shell, tree};
+use super::{BARE, Command, Given, Group, Line, Next, Shell, Side, expanded, tree};
 use crate::failure::{Cause, Failure, shown};
 use crate::progress::Progress;
 use crate::show;
@@ -16,24 +16,30 @@ use std::time::{Duration, Instant};
 
 pub(super) const GET: Command = Command {
     name: "get",
+    group: Group::Transfer,
+    menu: "get FILE [md5]",
     usage: "get [-r] [-o LOCAL] FILE... [md5]",
     what: "download; the same command again goes on where it stopped",
-    more: "-r takes directories too, -o gives the file another name or folder on this side.\n\
-           Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
-           A file whose name is md5 is written ./md5.\n\
-           get report.pdf md5\n\
-           get -r photos",
+    options: &[("-r", "directories too"), ("-o LOCAL", "another name or folder on this side")],
+    more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
+           A file whose name is md5 is written ./md5.",
+    examples: &["get report.pdf md5", "get -r photos"],
+    changes: false,
     run: get,
+    ..BARE
 };
 pub(super) const PUT: Command = Command {
     name: "put",
+    group: Group::Transfer,
+    menu: "put FILE [md5]",
     usage: "put [-r] [-o REMOTE] FILE... [md5]",
     what: "upload; the same command again goes on where it stopped",
-    more: "-r takes folders too, -o gives the file another name or directory at the server.\n\
-           Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
-           put report.pdf md5\n\
-           put -r photos",
+    options: &[("-r", "folders too"), ("-o REMOTE", "another name or directory at the server")],
+    more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.",
+    examples: &["put report.pdf md5", "put -r photos"],
+    side: Side::Here,
     run: put,
+    ..BARE
 };
 
 /// Pauses before a lost connection is made anew, in seconds; the last one repeats.
@@ -121,7 +127,7 @@ fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
 /// The folder that the user names for a download, and the name in it.
 fn local_place(folder: &Path, wanted: Option<&str>, leaf: &str) -> Result<(PathBuf, OsString), Failure> {
     let Some(wanted) = wanted else { return Ok((folder.to_owned(), leaf.into())) };
-    let place = folder.join(wanted);
+    let place = folder.join(expanded(wanted));
     if place.is_dir() {
         return Ok((place, leaf.into()));
     }
@@ -134,7 +140,7 @@ fn local_place(folder: &Path, wanted: Option<&str>, leaf: &str) -> Result<(PathB
 fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let words = words(line)?;
     for word in &words.names {
-        let local = shell.session.upload.join(word.as_str());
+        let local = shell.session.upload.join(expanded(word));
         let facts = fs::metadata(&local).map_err(|error| Failure::local(&local, "read it", &error))?;
         let leaf = leaf(&local)?;
         let remote = remote_place(shell, words.matches.opt_str("o").as_deref(), &leaf)?;

@@ -283,7 +283,7 @@ impl<'a> Part<'a> {
 }
 
 /// The sidecar's header, if it is whole.
-fn read_head(cv: &File) -> io::Result<Option<(Sidecar, u64)>> {
+pub(super) fn read_head(cv: &File) -> io::Result<Option<(Sidecar, u64)>> {
     let mut bytes = Vec::new();
     let mut limited = cv.take(HEADER_MAX as u64);
     limited.read_to_end(&mut bytes)?;

@@ -4,11 +4,13 @@ mod get;
 mod local;
 mod place;
 mod put;
+mod unfinished;
 
 pub use get::get;
 pub use local::{LocalSum, Opened, is_hidden_part};
 pub use place::{Folder, Found, Place};
 pub use put::put;
+pub use unfinished::{Unfinished, unfinished};
 
 use ftp_proto::{Md5Sum, Root};
 use std::time::Duration;
