@@ -5,55 +5,28 @@ use crate::config::{self, Config};
 use crate::connect::Server;
 use crate::console::Voice;
 use crate::failure::{Failure, shown};
-use crate::limit::Limit;
+use crate::limit::{self, Limit};
+use crate::manual::PROGRAM;
+use crate::netrc;
 use crate::progress::When;
 use crate::steps::Steps;
 use crate::trust::{Fingerprint, Trust};
+use ftp_manual::help;
 use ftp_proto::Printable;
 use ftp_proto::limits::{DEFAULT_PORT, PASSWORD};
 use ftp_proto::message::Secret;
-use getopts::{Matches, Options};
+use getopts::Matches;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// How long nothing may come from a server, in seconds. A daemon that hashes or syncs is asked after 10 s whether it is there, and answers at once.
+const TIMEOUT: u64 = 30;
 /// The largest file of commands, in bytes.
 const BATCH: u64 = 1024 * 1024;
-
-const HELP: &str = "\
-ftp-cli - secure file transfer
-
-Usage:  ftp-cli -s HOST [-P PORT] [-u USER]              log in and work at a prompt
-        ftp-cli -s HOST -u USER -c 'get big.iso'         run commands, then leave
-        ftp-cli -s HOST -u USER -b nightly.ftp           run the commands of a file
-
-Connection
-  -s, --server HOST        name or address of the server; 127.0.0.1 without it
-  -P, --port PORT          9999 without it
-  -u, --user USER          who to log in as
-      --password-file F    take the password from the first line of a file; - is stdin
-      --ca FILE            trust servers that this CA has signed
-      --fingerprint FP     trust only the certificate with this fingerprint (SHA256:...)
-      --accept-new         trust a server at the first contact without asking; never one that changed
-      --forget HOST:PORT   forget a server that was trusted at the first contact, and leave
-      --timeout SECONDS    give up when nothing comes for so long; 60 without it
-Scripts
-  -c, --command CMDS       commands, with ';' between them
-  -b, --batch FILE         a file of commands, one per line; - is stdin; # begins a comment
-  -k, --keep-going         go on after an error; a command that begins with - may always fail
-      --no-input           never ask
-Transfers and output
-      --config FILE        the folders of downloads and uploads; etc/ftp-cli.ron shows what it can say
-      --retries N          how often a lost connection is made anew: 5 without it; or 'forever'
-      --progress WHEN      auto, always or never
-  -q, --quiet              only results and errors
-  -j, --json               one JSON object per line for everything that happens; cli/JSON.md describes them
-  -h, --help   -V, --version
-
-Exit codes: 0 done, 1 failed, 2 not understood, 3 no connection or connection lost, 4 login refused, 5 server not trusted,
-6 not found, 7 not permitted, 8 quota or disk full, 9 verification failed, 130 interrupted. More may be added: take any but 0 as a failure.";
 
 /// What is to be done.
 pub enum Plan {
@@ -78,6 +51,8 @@ pub struct Run {
     pub user: Option<String>,
     /// The password, if it was in a file.
     pub password: Option<Secret>,
+    /// What is to be said at once.
+    pub warning: Option<String>,
     /// The commands; none for a prompt.
     pub script: Option<Vec<String>>,
     /// Go on after an error.
@@ -92,32 +67,16 @@ pub struct Run {
     pub config: Config,
 }
 
-fn options() -> Options {
-    let mut options = Options::new();
-    for (short, long) in [("s", "server"), ("P", "port"), ("u", "user"), ("c", "command"), ("b", "batch")] {
-        options.optopt(short, long, "", "");
-    }
-    for long in ["password-file", "ca", "fingerprint", "forget", "timeout", "config", "retries", "progress"] {
-        options.optopt("", long, "", "");
-    }
-    for (short, long) in [("k", "keep-going"), ("q", "quiet"), ("j", "json"), ("h", "help"), ("V", "version")]
-    {
-        options.optflag(short, long, "");
-    }
-    options.optflag("", "accept-new", "").optflag("", "no-input", "");
-    options
-}
-
 /// Reads the arguments after the program's name, and the files they name. `terminal`: a person sits at stdin.
 ///
 /// # Errors
 /// [`Cause::Usage`](crate::failure::Cause::Usage), or a file cannot be read.
 pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
-    let matches = options().parse(arguments).map_err(|error| {
+    let matches = ftp_manual::options(PROGRAM.options()).parse(arguments).map_err(|error| {
         Failure::usage(Printable(&error.to_string()).to_string()).hint("try ftp-cli --help")
     })?;
     if matches.opt_present("help") {
-        return Ok(Plan::Print(HELP.to_owned()));
+        return Ok(Plan::Print(help::program(&PROGRAM).trim_end().to_owned()));
     }
     if matches.opt_present("version") {
         return Ok(Plan::Print(concat!("ftp-cli ", env!("CARGO_PKG_VERSION")).to_owned()));
@@ -144,10 +103,18 @@ pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
         host: matches.opt_str("server").unwrap_or_else(|| "127.0.0.1".into()),
         port: number(&matches, "port")?.unwrap_or(DEFAULT_PORT),
         trust: trust(&matches, known_hosts)?,
-        timeout: Duration::from_secs(number(&matches, "timeout")?.unwrap_or(60).clamp(1, 86_400)),
+        timeout: Duration::from_secs(number(&matches, "timeout")?.unwrap_or(TIMEOUT).clamp(1, 86_400)),
         limit: Limit::default(),
-        steps: Steps::Silent,
+        steps: match (matches.opt_present("verbose"), matches.opt_present("json")) {
+            (false, _) => Steps::Silent,
+            (true, false) => Steps::Text,
+            (true, true) => Steps::Json,
+        },
     };
+    if let Some(text) = matches.opt_str("limit") {
+        let rate = limit::parse(&text).map_err(|what| Failure::usage(format!("--limit: {what}")))?;
+        server.limit.set(rate);
+    }
     let batch = matches
         .opt_str("batch")
         .or_else(|| (!terminal && !matches.opt_present("command")).then(|| "-".into()));
@@ -158,24 +125,32 @@ pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
     }
     let script = match (matches.opt_str("command"), batch) {
         (Some(_), Some(_)) => return Err(Failure::usage("-c and -b do not go together")),
-        (Some(commands), None) => Some(vec![commands]),
+        (Some(commands), None) => Some(commands.lines().map(str::to_owned).collect()),
         (None, Some(file)) => Some(batch_lines(&file)?),
         (None, None) => None,
     };
-    let user = matches.opt_str("user");
+    let mut user = matches.opt_str("user");
+    let mut warning = None;
+    let mut secret = None;
+    if let Some(file) = &password_file {
+        (secret, warning) = (Some(password(file)?), open_to_others(file));
+    } else if let Some((login, password)) = netrc::look(&server.host, user.as_deref())? {
+        (user, secret) = (Some(login), Some(password));
+    }
     if script.is_some() && user.is_none() {
         return Err(
             Failure::usage("a script has to say who it is").hint("use -u USER and --password-file FILE")
         );
     }
     let retries = match matches.opt_str("retries").as_deref() {
-        Some("forever") => None,
+        Some("forever" | "0") => None,
         _ => Some(number(&matches, "retries")?.unwrap_or(5)),
     };
     Ok(Plan::Run(Box::new(Run {
         server,
         user,
-        password: password_file.map(|file| password(&file)).transpose()?,
+        password: secret,
+        warning,
         script,
         keep_going: matches.opt_present("keep-going"),
         no_input: matches.opt_present("no-input"),
@@ -248,6 +223,14 @@ fn password(file: &str) -> Result<Secret, Failure> {
     }
 }
 
+/// What to say about a file of a password that others can read too. It may have to be so, as with secrets that are mounted.
+fn open_to_others(file: &str) -> Option<String> {
+    let facts = (file != "-").then(|| std::fs::metadata(file).ok()).flatten()?;
+    let shown = shown(Path::new(file));
+    (facts.is_file() && facts.mode() & 0o077 != 0)
+        .then(|| format!("others can read the password in {shown}: chmod 600 {shown}"))
+}
+
 fn batch_lines(file: &str) -> Result<Vec<String>, Failure> {
     let mut text = String::new();
     let read = match file {
@@ -275,6 +258,7 @@ mod tests {
         assert_eq!((run.server.address().as_str(), run.user.as_deref()), ("h:1234", Some("alice")));
         assert_eq!((run.manner.retries, run.manner.progress), (None, When::Never));
         assert!(matches!(run.server.trust, Trust::Ca(_)) && run.script.is_some());
+        assert_eq!(run.server.timeout, Duration::from_secs(30));
         for line in ["-h", "--version", "-s h --help"] {
             assert!(
                 matches!(
@@ -284,6 +268,14 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn a_limit_steps_and_lines_of_commands_are_understood() {
+        let line = ["-s", "h", "-u", "a", "-l", "1.5M", "-v", "--retries", "0", "-c", "ls\npwd"];
+        let Ok(Plan::Run(run)) = read(&line.map(String::from), true) else { panic!("a run") };
+        assert_eq!((run.server.limit.get(), run.server.steps), (Some(3 << 19), Steps::Text));
+        assert_eq!((run.manner.retries, run.script), (None, Some(vec!["ls".to_owned(), "pwd".to_owned()])));
     }
 
     #[test]
@@ -301,6 +293,8 @@ mod tests {
             "host",
             "-s host:9999",
             "--retries -1",
+            "--limit 2X",
+            "-l 0",
             "--nonsense",
             "--password-file /nowhere/at/all",
         ] {

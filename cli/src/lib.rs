@@ -17,6 +17,8 @@ pub mod glob;
 pub mod interrupt;
 pub mod limit;
 pub mod link;
+pub mod manual;
+pub mod netrc;
 pub mod progress;
 pub mod session;
 pub mod shell;

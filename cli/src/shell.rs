@@ -73,6 +73,9 @@ fn start() -> Result<ExitCode, Failure> {
         }
         Plan::Run(run) => {
             let console = Console::new(interrupt.clone(), run.voice, !run.no_input);
+            if let Some(warning) = &run.warning {
+                console.note(warning);
+            }
             let front = Front { run, console, interrupt };
             if front.run.script.is_some() { front.script() } else { front.prompts() }
         }

@@ -1,5 +1,6 @@
 //! The files that are written from the tables of the programs: where they are, and what is in them.
 
+use ftp_cli::manual::{self, PROGRAM as CLI};
 use ftp_daemon::manual::{ADMIN, CONFIG, DAEMON};
 use ftp_manual::{Program, complete, roff, ron};
 
@@ -7,6 +8,10 @@ use ftp_manual::{Program, complete, roff, ron};
 #[must_use]
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
+        ("cli/man/ftp-cli.1", manual::page()),
+        ("cli/completions/ftp-cli.bash", complete::bash(&CLI)),
+        ("cli/completions/ftp-cli.zsh", complete::zsh(&CLI)),
+        ("cli/completions/ftp-cli.fish", complete::fish(&CLI)),
         ("daemon/man/ftp-admin.8", roff::program(&ADMIN, &[])),
         ("daemon/man/ftp-daemon.8", roff::program(&DAEMON, &[])),
         ("daemon/man/ftp-daemon.ron.5", roff::config(&CONFIG)),
@@ -21,4 +26,4 @@ pub fn all() -> Vec<(&'static str, String)> {
 }
 
 /// The programs that have a table.
-pub const PROGRAMS: [Program; 2] = [ADMIN, DAEMON];
+pub const PROGRAMS: [Program; 3] = [ADMIN, CLI, DAEMON];
