@@ -15,7 +15,7 @@ complete -c ftp-cli -s b -l batch -r -F -d 'a file of commands, one per line; - 
 complete -c ftp-cli -s k -l keep-going -d 'go on after an error; a command that begins with - may always fail'
 complete -c ftp-cli -l no-input -d 'never ask'
 complete -c ftp-cli -s l -l limit -x -d 'bytes per second, as 2M or 500K in powers of 1024, of both directions together'
-complete -c ftp-cli -l retries -x -d 'how often a lost connection is made anew: 5 without it; 0 or \'forever\' is without limit'
+complete -c ftp-cli -l retries -x -d 'how often a lost connection is made anew: 5 without it; \'none\', or 0 for no limit'
 complete -c ftp-cli -l config -r -F -d 'the folders of downloads and uploads; etc/ftp-cli.ron shows what it can say'
 complete -c ftp-cli -s q -l quiet -d 'only results and errors'
 complete -c ftp-cli -s v -l verbose -d 'each step of the protocol, on stderr'

@@ -20,7 +20,7 @@ _ftp_cli() {
         '(-k --keep-going)'{-k,--keep-going}'[go on after an error; a command that begins with - may always fail]' \
         '--no-input[never ask]' \
         '(-l --limit)'{-l+,--limit=}'[bytes per second, as 2M or 500K in powers of 1024, of both directions together]:RATE: ' \
-        '--retries=[how often a lost connection is made anew\: 5 without it; 0 or '\''forever'\'' is without limit]:N: ' \
+        '--retries=[how often a lost connection is made anew\: 5 without it; '\''none'\'', or 0 for no limit]:N: ' \
         '--config=[the folders of downloads and uploads; etc/ftp-cli.ron shows what it can say]:FILE:_files' \
         '(-q --quiet)'{-q,--quiet}'[only results and errors]' \
         '(-v --verbose)'{-v,--verbose}'[each step of the protocol, on stderr]' \

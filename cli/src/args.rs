@@ -144,6 +144,7 @@ pub fn read(arguments: &[String], terminal: bool) -> Result<Plan, Failure> {
     }
     let retries = match matches.opt_str("retries").as_deref() {
         Some("forever" | "0") => None,
+        Some("none") => Some(0),
         _ => Some(number(&matches, "retries")?.unwrap_or(5)),
     };
     Ok(Plan::Run(Box::new(Run {

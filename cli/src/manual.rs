@@ -146,7 +146,7 @@ const TRANSFERS: Group = Group {
             "retries",
             "N",
             Kind::Free,
-            "how often a lost connection is made anew: 5 without it; 0 or 'forever' is without limit",
+            "how often a lost connection is made anew: 5 without it; 'none', or 0 for no limit",
         ),
         Opt::value(
             "config",

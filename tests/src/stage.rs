@@ -63,7 +63,7 @@ impl Stage {
     #[must_use]
     pub fn client(&self) -> Command {
         let mut command = self.site.cli(self.evil.port, "alice");
-        command.current_dir(&self.arena.down).args(["--retries", "0", "--timeout", "20"]);
+        command.current_dir(&self.arena.down).args(["--retries", "none", "--timeout", "20"]);
         command
     }
 

@@ -86,7 +86,7 @@ fn code_3_is_for_a_connection_that_is_not_there_or_is_lost() {
     sample::file(&site.work().join("large"), 1, 900_000);
     wire.restart(500_000, u64::MAX);
     let mut command = site.cli(wire.port, "alice");
-    command.args(["--retries", "0", "-c", "put large"]);
+    command.args(["--retries", "none", "-c", "put large"]);
     let ran = run(command, "").expect(3);
     assert!(ran.err.contains("connection"), "{ran:?}");
     let port = daemon.port;

@@ -233,7 +233,7 @@ fn a_server_that_never_gets_on_is_left() {
         let mut client = stage.site.cli(stage.evil.port, "alice");
         client.current_dir(&stage.arena.down).args([
             "--retries",
-            "0",
+            "none",
             "--timeout",
             "3",
             "-c",

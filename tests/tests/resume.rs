@@ -70,7 +70,7 @@ impl Scene {
 
     fn spawn(&self) -> Child {
         let mut command = self.client();
-        command.args(["--retries", "0"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["--retries", "none"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().expect("it starts")
     }
 
