@@ -1,6 +1,7 @@
 //! The protocol from the client's side: one method per request.
 
 mod ahead;
+mod hashes;
 
 use crate::connect::{Connection, Server};
 use crate::failure::{Cause, Failure};

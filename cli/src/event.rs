@@ -194,6 +194,50 @@ pub enum Event<'a> {
         /// Both ends have the same hashes.
         verified: bool,
     },
+    /// A file would be moved: `--dry-run`.
+    Planned {
+        /// Which way.
+        op: Op,
+        /// At the server.
+        file: &'a str,
+        /// The whole.
+        bytes: u64,
+        /// Another file has its name.
+        replaces: bool,
+    },
+    /// `mirror --delete` removed what the source does not have, or would.
+    Removal {
+        /// Below the tree's top, with its name in front; a directory has a `/` at its end.
+        file: &'a str,
+        /// Where.
+        at: Side,
+        /// Of a file.
+        bytes: u64,
+        /// Nothing was done: `--dry-run`.
+        planned: bool,
+    },
+    /// `verify`: both ends of one file.
+    Verified {
+        /// At the server.
+        file: &'a str,
+        /// On this side.
+        local: &'a str,
+        /// What came of it.
+        result: Likeness,
+        /// Of the one at the server, if that was hashed.
+        blake3: Option<Root>,
+    },
+    /// `du`.
+    TreeSize {
+        /// At the server.
+        path: &'a str,
+        /// How many are files.
+        files: u64,
+        /// How many are directories.
+        dirs: u64,
+        /// Of the files.
+        bytes: u64,
+    },
     /// A file, folder or link was left out.
     Skipped {
         /// Where it is.
@@ -250,6 +294,30 @@ pub enum Op {
     Put,
     /// Neither: both are compared.
     Verify,
+}
+
+/// One of the two ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// That of the daemon.
+    Server,
+    /// This one.
+    Local,
+}
+
+/// What `verify` finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likeness {
+    /// Both are the same.
+    Same,
+    /// They are not.
+    Differs,
+    /// On this side there is none.
+    MissingHere,
+    /// At the server there is none.
+    MissingThere,
 }
 
 /// What an account uses.
@@ -331,6 +399,14 @@ pub struct Summary {
     pub skipped: u64,
     /// Not done.
     pub failed: u64,
+    /// To be moved, were it not for `--dry-run`.
+    pub planned: u64,
+    /// Files and directories that `mirror --delete` removed, or would.
+    pub removed: u64,
+    /// `verify`: not the same on both ends.
+    pub differs: u64,
+    /// `verify`: there is none on one end.
+    pub missing: u64,
 }
 
 /// What went wrong, for a program.

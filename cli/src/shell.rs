@@ -11,6 +11,7 @@ use crate::console::{self, Console, Said, Voice, broken};
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::interrupt::Interrupt;
+use crate::progress;
 use crate::session::Session;
 use crate::show;
 use crate::trust::{self, forget};
@@ -57,6 +58,8 @@ fn start() -> Result<ExitCode, Failure> {
     let arguments = arguments.map_err(|_| Failure::usage("the arguments are not UTF-8"))?;
     let interrupt = Interrupt::install()
         .map_err(|error| Failure::new(Cause::Failed, format!("cannot catch Ctrl-C: {error}")))?;
+    progress::answer_signals()
+        .map_err(|error| Failure::new(Cause::Failed, format!("cannot catch SIGUSR1: {error}")))?;
     match args::read(&arguments, io::stdin().is_terminal())? {
         Plan::Print(text) => {
             Console::new(interrupt, Voice::default(), false).print(&text)?;

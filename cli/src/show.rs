@@ -15,6 +15,32 @@ pub fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
+/// The same with three digits at most: `700 MiB`, `3.1 GiB`.
+#[must_use]
+pub fn short_size(bytes: u64) -> String {
+    let text = size(bytes);
+    match text.split_once('.') {
+        Some((whole, rest)) if whole.len() >= 3 || rest.starts_with("0 ") => {
+            format!("{whole} {}", rest.rsplit(' ').next().unwrap_or_default())
+        }
+        _ => text,
+    }
+}
+
+/// A day of the year as `Nov 3`, `today`, or with the year if it is another one (UTC); bounds as for [`date`].
+#[must_use]
+pub fn day(unix_seconds: i64, now: i64) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (date, today) = (date(unix_seconds), date(now));
+    if date == today {
+        return "today".to_owned();
+    }
+    let month = date[5..7].parse().ok().and_then(|month: usize| MONTHS.get(month - 1)).unwrap_or(&"?");
+    let day = date[8..].trim_start_matches('0');
+    if date[..4] == today[..4] { format!("{month} {day}") } else { format!("{month} {day} {}", &date[..4]) }
+}
+
 /// Bytes per second.
 #[must_use]
 pub fn rate(bytes: u64, took: Duration) -> String {
@@ -75,6 +101,12 @@ pub fn count(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
+/// `1 directory`, `2 directories`.
+#[must_use]
+pub fn count_dirs(number: u64) -> String {
+    if number == 1 { "1 directory".to_owned() } else { format!("{number} directories") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +117,11 @@ mod tests {
         assert_eq!(sizes, ["0 B", "712 B", "1023 B", "1.0 KiB", "1.5 KiB", "5.0 GiB", "16777215.9 TiB"]);
         let clocks = [0, 7, 750, 3900, 90_000].map(|seconds| clock(Duration::from_secs(seconds)));
         assert_eq!(clocks, ["0:00", "0:07", "12:30", "1h 05m", ">1 day"]);
+        let briefs = [0, 712, 1023, 1024, 1536, 700 << 20, (700 << 20) + 500_000, 5 << 30].map(short_size);
+        assert_eq!(briefs, ["0 B", "712 B", "1023 B", "1 KiB", "1.5 KiB", "700 MiB", "700 MiB", "5 GiB"]);
+        let days =
+            [1_795_511_520, 1_795_511_520 - 86_400 * 21, 951_782_400, -1].map(|at| day(at, 1_795_511_521));
+        assert_eq!(days, ["today", "Nov 3", "Feb 29 2000", "Jan 1 1970"]);
         assert_eq!(minute(1_795_511_520), "2026-11-24 09:12");
         assert_eq!([date(0), date(-1), date(951_782_400)], ["1970-01-01", "1970-01-01", "2000-02-29"]);
         assert_eq!(date(i64::MAX), "9999-12-31");

@@ -2,6 +2,8 @@
 
 /// Is told of a transfer's progress; called from the thread that runs the transfer, at least every 200 ms while nothing moves.
 pub trait Watch {
+    /// The other end is waited for, which may have to read back what is there.
+    fn waiting(&mut self) {}
     /// What was here from an earlier attempt is read and hashed: `done` of `total` bytes.
     fn checking(&mut self, done: u64, total: u64);
     /// The transfer proper starts: the whole size, and how much of it was there already.

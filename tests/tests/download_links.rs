@@ -76,7 +76,7 @@ fn a_link_that_the_user_names_is_followed() {
     let down = &stage.arena.down;
     fs::create_dir(down.join("real")).expect("made");
     symlink("real", down.join("named")).expect("made");
-    let watched = stage.run("get -o named g0; get -r -o named t0; lcd named; get g28");
+    let watched = stage.run("get -o named g0; get -r -o named/ t0; lcd named; get g28");
     assert_eq!(watched.ran.code, 0, "{:?}", watched.ran);
     for name in ["g0", "t0/ok-a", "t0/ok-d/ok-b", "g28"] {
         assert!(down.join("real").join(name).is_file(), "{name}");

@@ -7,12 +7,16 @@ mod help;
 mod listing;
 mod local;
 pub(crate) use local::expanded;
+mod mirror;
 mod parts;
 mod remove;
 mod replace;
+mod retry;
 mod seen;
+mod single;
 mod transfers;
 mod tree;
+mod verify;
 
 use crate::console::{Console, Said};
 use crate::failure::{Cause, Failure};
@@ -158,8 +162,11 @@ pub const COMMANDS: &[Command] = &[
     files::MV,
     transfers::GET,
     transfers::PUT,
+    mirror::MIRROR,
     parts::PARTS,
     local::LIMIT,
+    verify::VERIFY,
+    verify::DU,
     account::MD5,
     account::SUM,
     account::INFO,

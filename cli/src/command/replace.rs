@@ -43,6 +43,18 @@ impl Replace {
         Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes" | "all"))
     }
 
+    /// Asks once whether so much is to be removed. A script that says so means it.
+    pub(super) fn confirm(&mut self, console: &Console, question: &str) -> Result<bool, Failure> {
+        if !console.is_interactive() {
+            return Ok(true);
+        }
+        match console.ask(&format!("{question} [y/N] "))? {
+            Said::Line(answer) => Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")),
+            Said::Nothing | Said::Back => Ok(false),
+            Said::Exit => self.leave(Next::Leave),
+        }
+    }
+
     fn leave(&mut self, next: Next) -> Result<bool, Failure> {
         *self = Self::Left(next);
         Err(Failure::interrupted())

@@ -1,27 +1,39 @@
 //! `get` and `put`.
 
 use super::files::explain;
-use super::{BARE, Command, Given, Group, Line, Next, Shell, Side, expanded, tree};
+use super::replace::Replace;
+use super::single::{How, Known, Outcome, Task, get_one, put_one};
+use super::tree::{self, Tally};
+use super::{BARE, Command, Given, Group, Line, Next, Shell, Side, expanded};
+use crate::event::Op;
 use crate::failure::{Cause, Failure, shown};
-use crate::progress::Progress;
-use crate::show;
-use crate::transfer::{self, Folder, Found, Opened, Place, Report};
-use crate::words::Word;
+use crate::glob;
+use crate::progress::{Count, Progress};
+use crate::transfer::Folder;
+use crate::words::{Word, quote};
 use ftp_proto::message::{Entry, Kind};
-use ftp_proto::{Code, Md5Sum, Name, Printable, VirtualPath};
+use ftp_proto::{Name, Printable, VirtualPath};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 pub(super) const GET: Command = Command {
     name: "get",
     group: Group::Transfer,
     menu: "get FILE [md5]",
-    usage: "get [-r] [-o LOCAL] FILE... [md5]",
+    usage: "get [-r] [-f|-n] [-o LOCAL] FILE... [md5]",
     what: "download; the same command again goes on where it stopped",
-    options: &[("-r", "directories too"), ("-o LOCAL", "another name or folder on this side")],
+    options: &[
+        ("-r", "directories too"),
+        ("-f", "replace files that are here and differ"),
+        ("-n", "keep them"),
+        (
+            "-o LOCAL",
+            "another name or folder on this side; with a / at its end a folder to put a directory in",
+        ),
+    ],
     more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
+           Files that are here and differ are asked about without -f and -n; scripts replace them.\n\
            A file whose name is md5 is written ./md5.",
     examples: &["get report.pdf md5", "get -r photos"],
     changes: false,
@@ -32,51 +44,38 @@ pub(super) const PUT: Command = Command {
     name: "put",
     group: Group::Transfer,
     menu: "put FILE [md5]",
-    usage: "put [-r] [-o REMOTE] FILE... [md5]",
+    usage: "put [-r] [-f|-n] [-o REMOTE] FILE... [md5]",
     what: "upload; the same command again goes on where it stopped",
-    options: &[("-r", "folders too"), ("-o REMOTE", "another name or directory at the server")],
-    more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.",
+    options: &[
+        ("-r", "folders too"),
+        ("-f", "replace files that are there and differ"),
+        ("-n", "keep them"),
+        (
+            "-o REMOTE",
+            "another name or directory at the server; with a / at its end a directory to put a folder in",
+        ),
+    ],
+    more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
+           Files that are there and differ are asked about without -f and -n; scripts replace them.",
     examples: &["put report.pdf md5", "put -r photos"],
     side: Side::Here,
     run: put,
     ..BARE
 };
 
-/// Pauses before a lost connection is made anew, in seconds; the last one repeats.
-const PAUSES: [u64; 5] = [1, 2, 4, 8, 15];
-
-/// What came of one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// It moved; so many bytes of it did now.
-    Moved(u64),
-    /// It was there, and identical.
-    Identical,
-    /// The user wants to keep what is there.
-    Kept,
-}
-
-/// One file to move; `local` is a [`Place`] to download to, or a [`Path`] to upload from.
-pub(super) struct Task<'a, L: ?Sized> {
-    pub(super) remote: &'a VirtualPath,
-    pub(super) local: &'a L,
-    /// What it is called on the screen.
-    pub(super) label: &'a str,
-    pub(super) md5: bool,
-}
-
 /// The words of `get` and `put`: options, names, and whether the last word is `md5`.
 struct Words {
-    matches: Given,
+    given: Given,
     names: Vec<Word>,
-    md5: bool,
+    how: How,
 }
 
-fn words(line: &Line<'_>) -> Result<Words, Failure> {
-    let matches = line.options(|options| {
-        options.optflag("r", "", "").optopt("o", "", "", "");
+fn words(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Words, Failure> {
+    let given = line.options(|options| {
+        options.optflag("r", "recursive", "").optopt("o", "output", "", "");
+        options.optflag("f", "force", "").optflag("n", "keep", "");
     })?;
-    let mut names = matches.free.clone();
+    let mut names = given.free.clone();
     let md5 = names.len() > 1 && names.last().is_some_and(|last| last.as_str() == "md5");
     if md5 {
         names.pop();
@@ -84,51 +83,172 @@ fn words(line: &Line<'_>) -> Result<Words, Failure> {
     if names.is_empty() {
         return Err(line.wrong("a name is missing"));
     }
-    if matches.opt_present("o") && names.len() > 1 {
-        return Err(line.wrong("-o goes with one name"));
+    match (given.opt_present("force"), given.opt_present("keep")) {
+        (true, true) => return Err(line.wrong("-f and -n do not go together")),
+        (true, false) => shell.replace = Replace::All,
+        (false, true) => shell.replace = Replace::None,
+        (false, false) => {}
     }
-    Ok(Words { matches, names, md5 })
+    let how = How { md5, dry_run: false, typed: typed(line) };
+    Ok(Words { given, names, how })
+}
+
+/// The command, as it is typed again.
+pub(super) fn typed(line: &Line<'_>) -> String {
+    let word = |word: &Word| if word.pattern().is_some() { word.as_str().to_owned() } else { quote(word) };
+    let words: Vec<_> = line.words.iter().map(word).collect();
+    Printable(&format!("{} {}", line.command.name, words.join(" "))).to_string().replace("\\\\", "\\")
+}
+
+/// One thing to download.
+struct Wanted {
+    remote: VirtualPath,
+    entry: Entry,
+    /// Where it goes.
+    folder: PathBuf,
+    name: OsString,
+    /// The user names that folder, which may be a link.
+    is_named: bool,
+}
+
+impl Wanted {
+    /// The folder that a directory becomes.
+    fn tree_folder(&self) -> Result<Folder, Failure> {
+        if self.is_named {
+            return Folder::make(&self.folder.join(&self.name));
+        }
+        Folder::make(&self.folder)?.inner(&self.name)
+    }
 }
 
 fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
-    let words = words(line)?;
+    let words = words(shell, line)?;
+    let mut wanted = Vec::new();
     for word in &words.names {
-        let remote = shell.remote(word)?;
-        let entry = shell.session.client()?.stat(&remote);
-        let entry = entry.map_err(|failure| explain(shell, failure, &remote, word))?;
-        let leaf = remote.names().last().map_or("home", Name::as_str);
-        let wanted = words.matches.opt_str("o");
-        let (folder, name) = local_place(&shell.session.download, wanted.as_deref(), leaf)?;
-        match entry.kind {
-            Kind::File => {
-                let place = Folder::open(&folder)?.place(name);
-                let mut progress = Progress::new(shell.console, shell.manner.progress, None);
-                let task = Task { remote: &remote, local: &place, label: leaf, md5: words.md5 };
-                get_one(shell, &task, &entry, &mut progress)
-                    .map_err(|failure| failure.about(Printable(word)))?;
-            }
-            Kind::Dir if words.matches.opt_present("r") => {
-                let folder = Folder::make(&folder)?.inner(&name)?;
-                tree::get(shell, &remote, &folder, words.md5)?;
-            }
-            Kind::Dir => {
-                let what = format!("{}: is a directory", Printable(word));
-                return Err(Failure::new(Cause::NotPermitted, what).hint("get -r takes directories"));
-            }
-            Kind::Other => {
-                let what = format!("{}: neither file nor directory", Printable(word));
-                return Err(Failure::new(Cause::NotPermitted, what));
+        for found in glob::there(shell.session, word)? {
+            let is_pattern = word.pattern().is_some();
+            if let Some(one) = want(shell, &words, &found.name, found.entry, is_pattern)? {
+                wanted.push(one);
             }
         }
     }
-    Ok(Next::Stay)
+    if words.given.opt_present("o") && wanted.len() > 1 && !all_in_one(shell, &words) {
+        return Err(line.wrong("-o goes with one name, or names a folder that is there"));
+    }
+    if let [one] = wanted.as_slice()
+        && one.entry.kind == Kind::File
+    {
+        let place = Folder::open(&one.folder)?.place(one.name.clone());
+        let label = one.remote.names().last().map_or("", Name::as_str);
+        let label = Printable(label).to_string();
+        let mut progress = Progress::one(shell.console, shell.manner.progress);
+        let task = Task { remote: &one.remote, local: &place, label: &label, how: &words.how };
+        let done = get_one(shell, &task, &one.entry, Known::Nothing, &mut progress);
+        return done.map(|_| Next::Stay).map_err(|failure| failure.about(&label));
+    }
+    let mut count = Count::new(shell.console, shell.manner.progress);
+    for one in &wanted {
+        if one.entry.kind == Kind::Dir {
+            tree::count_there(shell, &one.remote, &mut count)?;
+        } else {
+            count.add(one.entry.size);
+        }
+    }
+    let (files, bytes) = count.end();
+    let mut progress = Progress::many(shell.console, shell.manner.progress, files, bytes);
+    let mut tally = Tally::new(Op::Get);
+    let done = wanted.iter().try_for_each(|one| {
+        let label = Printable(one.remote.names().last().map_or("home", Name::as_str)).to_string();
+        if one.entry.kind == Kind::Dir {
+            return match one.tree_folder() {
+                Ok(folder) => tree::get(
+                    shell,
+                    &one.remote,
+                    Some(&folder),
+                    &label,
+                    &words.how,
+                    &mut tally,
+                    &mut progress,
+                ),
+                Err(failure) => tally.fail(shell, failure, &label),
+            };
+        }
+        let result = Folder::open(&one.folder).and_then(|folder| {
+            let place = folder.place(one.name.clone());
+            let task = Task { remote: &one.remote, local: &place, label: &label, how: &words.how };
+            get_one(shell, &task, &one.entry, Known::Nothing, &mut progress)
+        });
+        tally.count(shell, result, &label, one.entry.size, &mut progress)
+    });
+    end(shell, done, &words.how, tally, progress)
+}
+
+/// What a name at the server stands for; nothing for what a pattern matches and cannot be had.
+fn want(
+    shell: &mut Shell<'_>,
+    words: &Words,
+    text: &str,
+    entry: Option<Entry>,
+    is_pattern: bool,
+) -> Result<Option<Wanted>, Failure> {
+    let remote = shell.remote(text)?;
+    let entry = match entry {
+        Some(entry) => entry,
+        None => {
+            let entry = shell.session.client()?.stat(&remote);
+            entry.map_err(|failure| explain(shell, failure, &remote, text))?
+        }
+    };
+    let left_out = match entry.kind {
+        Kind::File => None,
+        Kind::Dir if words.given.opt_present("r") => None,
+        Kind::Dir => Some(("is a directory", "get -r takes directories")),
+        Kind::Other => Some(("neither file nor directory", "")),
+    };
+    match left_out {
+        Some((what, _)) if is_pattern => {
+            shell.console.note(&format!("skipped: {} {what}", Printable(text)));
+            return Ok(None);
+        }
+        Some((what, hint)) => {
+            let failure = Failure::new(Cause::NotPermitted, format!("{}: {what}", Printable(text)));
+            return Err(if hint.is_empty() { failure } else { failure.hint(hint) });
+        }
+        None => {}
+    }
+    let leaf = remote.names().last().map_or("home", Name::as_str);
+    let wanted = words.given.opt_str("o");
+    // A tree becomes what is named, there or not: the same command goes on with it.
+    let goes_in = entry.kind == Kind::File || words.names.len() > 1 || is_pattern;
+    let (folder, name) = local_place(&shell.session.download, wanted.as_deref(), leaf, goes_in)?;
+    let is_named = wanted.as_deref().is_some_and(|wanted| !goes_in && !names_inside(wanted));
+    Ok(Some(Wanted { remote, entry, folder, name, is_named }))
+}
+
+/// `-o` names a folder that is there.
+fn all_in_one(shell: &Shell<'_>, words: &Words) -> bool {
+    words.given.opt_str("o").is_some_and(|wanted| shell.session.download.join(expanded(&wanted)).is_dir())
+}
+
+/// What is meant is in what is named, and not that itself.
+fn names_inside(wanted: &str) -> bool {
+    matches!(wanted.rsplit('/').next(), Some("" | "." | ".."))
+}
+
+fn ends_in_slash(wanted: &str) -> bool {
+    wanted.ends_with('/')
 }
 
 /// The folder that the user names for a download, and the name in it.
-fn local_place(folder: &Path, wanted: Option<&str>, leaf: &str) -> Result<(PathBuf, OsString), Failure> {
+fn local_place(
+    folder: &Path,
+    wanted: Option<&str>,
+    leaf: &str,
+    goes_in: bool,
+) -> Result<(PathBuf, OsString), Failure> {
     let Some(wanted) = wanted else { return Ok((folder.to_owned(), leaf.into())) };
     let place = folder.join(expanded(wanted));
-    if place.is_dir() {
+    if (goes_in || names_inside(wanted)) && place.is_dir() || ends_in_slash(wanted) {
         return Ok((place, leaf.into()));
     }
     match (place.parent(), place.file_name()) {
@@ -137,32 +257,109 @@ fn local_place(folder: &Path, wanted: Option<&str>, leaf: &str) -> Result<(PathB
     }
 }
 
+/// One thing to upload.
+struct Offered {
+    local: PathBuf,
+    remote: VirtualPath,
+    label: String,
+    is_dir: bool,
+    size: u64,
+}
+
 fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
-    let words = words(line)?;
+    let words = words(shell, line)?;
+    let mut offered = Vec::new();
+    let wanted = words.given.opt_str("o");
+    let place = wanted.as_deref().map(|wanted| remote_place(shell, wanted)).transpose()?;
     for word in &words.names {
-        let local = shell.session.upload.join(expanded(word));
-        let facts = fs::metadata(&local).map_err(|error| Failure::local(&local, "read it", &error))?;
-        let leaf = leaf(&local)?;
-        let remote = remote_place(shell, words.matches.opt_str("o").as_deref(), &leaf)?;
-        if facts.is_dir() {
-            if !words.matches.opt_present("r") {
-                let what = format!("{}: is a folder", shown(&local));
-                return Err(Failure::new(Cause::NotPermitted, what).hint("put -r takes folders"));
-            }
-            tree::put(shell, &local, &remote, words.md5)?;
-        } else {
-            let task = Task { remote: &remote, local: local.as_path(), label: leaf.as_str(), md5: words.md5 };
-            let mut progress = Progress::new(shell.console, shell.manner.progress, None);
-            let there = shell.session.client()?.find(&remote)?;
-            put_one(shell, &task, there.as_ref(), &mut progress)
-                .map_err(|failure| failure.about(Printable(word)))?;
+        for found in glob::here(&shell.session.upload, word)? {
+            offered.extend(offer(shell, &words, &found.name, place.as_ref(), word.pattern().is_some())?);
         }
     }
-    Ok(Next::Stay)
+    if offered.len() > 1 && place.as_ref().is_some_and(|(_, is_dir)| !is_dir) {
+        return Err(line.wrong("-o goes with one name, or names a directory that is there"));
+    }
+    if let [one] = offered.as_slice()
+        && !one.is_dir
+    {
+        let mut progress = Progress::one(shell.console, shell.manner.progress);
+        let task =
+            Task { remote: &one.remote, local: one.local.as_path(), label: &one.label, how: &words.how };
+        let there = shell.session.client()?.find(&one.remote)?;
+        let done = put_one(shell, &task, there.as_ref(), Known::Nothing, &mut progress);
+        return done.map(|_| Next::Stay).map_err(|failure| failure.about(&one.label));
+    }
+    let interrupt = shell.session.interrupt();
+    let mut count = Count::new(shell.console, shell.manner.progress);
+    for one in &offered {
+        if one.is_dir {
+            tree::count_here(&one.local, one.remote.names().len(), &interrupt, &mut count)?;
+        } else {
+            count.add(one.size);
+        }
+    }
+    let (files, bytes) = count.end();
+    let mut progress = Progress::many(shell.console, shell.manner.progress, files, bytes);
+    let mut tally = Tally::new(Op::Put);
+    let done = offered.iter().try_for_each(|one| {
+        if one.is_dir {
+            let (tally, progress) = (&mut tally, &mut progress);
+            return tree::put(shell, &one.local, &one.remote, &one.label, &words.how, tally, progress)
+                .or_else(|failure| tally.fail(shell, failure, &one.label));
+        }
+        let result = put_of_many(shell, one, &words.how, &mut progress);
+        tally.count(shell, result, &one.label, one.size, &mut progress)
+    });
+    end(shell, done, &words.how, tally, progress)
+}
+
+fn put_of_many(
+    shell: &mut Shell<'_>,
+    one: &Offered,
+    how: &How,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome, Failure> {
+    let there =
+        super::retry::keep_trying(shell, progress, |shell, _| shell.session.client()?.find(&one.remote))?;
+    let task = Task { remote: &one.remote, local: one.local.as_path(), label: &one.label, how };
+    put_one(shell, &task, there.as_ref(), Known::Nothing, progress)
+}
+
+/// What a name on this side stands for; nothing for what a pattern matches and cannot be sent.
+fn offer(
+    shell: &Shell<'_>,
+    words: &Words,
+    text: &str,
+    place: Option<&(VirtualPath, bool)>,
+    is_pattern: bool,
+) -> Result<Option<Offered>, Failure> {
+    let typed = if is_pattern { PathBuf::from(text) } else { expanded(text) };
+    let local = shell.session.upload.join(typed);
+    let facts = fs::metadata(&local).map_err(|error| Failure::local(&local, "read it", &error))?;
+    if facts.is_dir() && !words.given.opt_present("r") {
+        if is_pattern {
+            shell.console.note(&format!("skipped: {} is a folder", Printable(text)));
+            return Ok(None);
+        }
+        let what = format!("{}: is a folder", shown(&local));
+        return Err(Failure::new(Cause::NotPermitted, what).hint("put -r takes folders"));
+    }
+    let leaf = leaf(&local)?;
+    // A tree becomes what is named, there or not: the same command goes on with it.
+    let named = words.given.opt_str("o").unwrap_or_default();
+    let goes_in = !facts.is_dir() || words.names.len() > 1 || is_pattern || names_inside(&named);
+    let remote = match place {
+        None => shell.remote(leaf.as_str())?,
+        Some((place, true)) if goes_in || place.is_root() => shell.remote(&format!("{place}/{leaf}"))?,
+        Some((place, _)) if ends_in_slash(&named) => shell.remote(&format!("{place}/{leaf}"))?,
+        Some((place, _)) => place.clone(),
+    };
+    let label = Printable(leaf.as_str()).to_string();
+    Ok(Some(Offered { local, remote, label, is_dir: facts.is_dir(), size: facts.len() }))
 }
 
 /// The last name of a local path, if the server can have it.
-fn leaf(local: &Path) -> Result<Name, Failure> {
+pub(super) fn leaf(local: &Path) -> Result<Name, Failure> {
     let absolute = std::path::absolute(local).unwrap_or_else(|_| local.to_owned());
     let text = absolute.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Name::new(&text).map_err(|fault| {
@@ -171,213 +368,35 @@ fn leaf(local: &Path) -> Result<Name, Failure> {
     })
 }
 
-fn remote_place(shell: &mut Shell<'_>, wanted: Option<&str>, leaf: &Name) -> Result<VirtualPath, Failure> {
-    let Some(wanted) = wanted else { return shell.remote(leaf.as_str()) };
+/// What `-o` names at the server, and whether it is a directory that is there.
+fn remote_place(shell: &mut Shell<'_>, wanted: &str) -> Result<(VirtualPath, bool), Failure> {
     let place = shell.remote(wanted)?;
     let is_dir =
         place.is_root() || shell.session.client()?.find(&place)?.is_some_and(|entry| entry.kind == Kind::Dir);
-    if is_dir { shell.remote(&format!("{place}/{leaf}")) } else { Ok(place) }
+    Ok((place, is_dir))
 }
 
-/// Downloads one file, unless it is here already.
-pub(super) fn get_one(
-    shell: &mut Shell<'_>,
-    task: &Task<'_, Place>,
-    entry: &Entry,
-    progress: &mut Progress<'_>,
-) -> Result<Outcome, Failure> {
-    progress.file(&Printable(task.label).to_string());
-    if let Some(found) = task.local.look()? {
-        if found == Found::Folder {
-            let what = format!("a folder {} is in the way", shown(&task.local.path()));
-            return Err(Failure::new(Cause::NotPermitted, what).hint("-o gives the file another name"));
-        }
-        let here = format!("{} is here", shown(&task.local.path()));
-        let alike = if found == Found::File(entry.size) { Some(task.local.open()?) } else { None };
-        if let Some(outcome) = settle(shell, task, alike, entry, progress, &here)? {
-            progress.file_done(entry.size);
-            return Ok(outcome);
-        }
-    }
-    let interrupt = shell.session.interrupt();
-    let result = keep_trying(shell, progress, |shell, progress| {
-        transfer::get(shell.session.client()?, task.remote, task.local, task.md5, &interrupt, progress)
-    });
-    finish(shell, task, &shown(&task.local.path()), result, entry.size, progress)
-}
-
-/// Uploads one file, unless it is there already.
-pub(super) fn put_one(
-    shell: &mut Shell<'_>,
-    task: &Task<'_, Path>,
-    there: Option<&Entry>,
-    progress: &mut Progress<'_>,
-) -> Result<Outcome, Failure> {
-    progress.file(&Printable(task.label).to_string());
-    let size = fs::metadata(task.local).map_or(0, |facts| facts.len());
-    if let Some(entry) = there {
-        let there = format!("{} is on the server", Printable(&task.remote.to_string()));
-        let same_size = entry.kind == Kind::File && entry.size == size;
-        let alike = if same_size { Some(Opened::open(task.local)?) } else { None };
-        if let Some(outcome) = settle(shell, task, alike, entry, progress, &there)? {
-            progress.file_done(size);
-            return Ok(outcome);
-        }
-    }
-    let interrupt = shell.session.interrupt();
-    let result = keep_trying(shell, progress, |shell, progress| {
-        transfer::put(shell.session.client()?, task.local, task.remote, task.md5, &interrupt, progress)
-    });
-    let result = result.map_err(|failure| no_room(failure, size, shell));
-    let to = Printable(&task.remote.to_string()).to_string();
-    finish(shell, task, &to, result, size, progress)
-}
-
-/// A file of the name is there: identical, to be kept, or (none) to be replaced. `alike` is the one on this side, if the other is of its size.
-fn settle<L: ?Sized>(
-    shell: &mut Shell<'_>,
-    task: &Task<'_, L>,
-    alike: Option<Opened>,
-    entry: &Entry,
-    progress: &mut Progress<'_>,
-    target: &str,
-) -> Result<Option<Outcome>, Failure> {
-    let label = Printable(task.label);
-    if let Some(local) = alike {
-        let interrupt = shell.session.interrupt();
-        let here = local.sum(task.md5, &interrupt, progress)?;
-        let there = shell.session.client()?.sum(task.remote, task.md5)?;
-        if here.root == there.root && here.md5 == there.md5 {
-            if !progress.is_tree() {
-                progress.clear();
-                shell.console.note(&format!("{target} already and identical (BLAKE3); nothing to do"));
-            }
-            if let Some(md5) = here.md5 {
-                told_md5(shell, task, md5)?;
-            }
-            return Ok(Some(Outcome::Identical));
-        }
-    }
-    if entry.kind == Kind::Dir {
-        // The server says it in its own words.
-        return Ok(None);
-    }
-    progress.clear();
-    let what = format!(
-        "{target} already and differs (at the server: {}, {} UTC).",
-        show::size(entry.size),
-        show::minute(entry.mtime)
-    );
-    if shell.replace.decide(shell.console, &what)? {
-        return Ok(None);
-    }
-    shell.console.note(&format!("{label}: left as it is"));
-    Ok(Some(Outcome::Kept))
-}
-
-/// Runs a transfer, and runs it again when the connection was lost: it goes on where it stopped.
-fn keep_trying<T>(
-    shell: &mut Shell<'_>,
-    progress: &mut Progress<'_>,
-    mut work: impl FnMut(&mut Shell<'_>, &mut Progress<'_>) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let mut attempt = 0;
-    loop {
-        let failure = match work(shell, progress) {
-            Err(failure) if failure.cause == Cause::Connection => failure,
-            result => return result,
-        };
-        if shell.manner.retries.is_some_and(|most| attempt >= most) {
-            return Err(failure);
-        }
-        progress.close();
-        let pause = PAUSES[usize::try_from(attempt).unwrap_or(usize::MAX).min(PAUSES.len() - 1)];
-        attempt += 1;
-        let most = shell.manner.retries.map_or_else(String::new, |most| format!(" of {most}"));
-        let what = failure.message;
-        shell.console.note(&format!("{what}; again in {pause} s ({attempt}{most}), Ctrl-C stops"));
-        let end = Instant::now() + Duration::from_secs(pause);
-        while Instant::now() < end {
-            if shell.session.interrupt().is_set() {
-                return Err(Failure::interrupted());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-/// Says in numbers that a file does not fit, and what to do.
-fn no_room(failure: Failure, size: u64, shell: &Shell<'_>) -> Failure {
-    let left =
-        failure.refusal.as_ref().filter(|refusal| refusal.code == Code::QuotaExceeded).and_then(|it| it.left);
-    let Some(left) = left else { return failure };
-    let quota =
-        shell.session.account.quota.map_or_else(String::new, |quota| format!("{} ", show::size(quota)));
-    let user = &shell.session.user;
-    let message = if show::size(size) == show::size(left) {
-        format!("{size} bytes do not fit: {left} bytes of your {quota}quota are left. Nothing was sent.")
-    } else {
-        let (size, left) = (show::size(size), show::size(left));
-        format!("{size} does not fit: {left} of your {quota}quota is left. Nothing was sent.")
-    };
-    let hint = format!(
-        "make room with rm (a file that is replaced counts until the new one is whole), or ask for more: ftp-admin setup {user} --quota SIZE"
-    );
-    Failure { message, ..failure }.hint(hint)
-}
-
-fn finish<L: ?Sized>(
-    shell: &mut Shell<'_>,
-    task: &Task<'_, L>,
-    to: &str,
-    result: Result<Report, Failure>,
-    size: u64,
-    progress: &mut Progress<'_>,
-) -> Result<Outcome, Failure> {
-    match result {
-        Ok(report) => {
-            progress.file_done(size);
-            shell.session.moved.0 += 1;
-            shell.session.moved.1 += report.moved;
-            if !progress.is_tree() {
-                tell(shell, task.label, to, &report);
-            }
-            if let Some(md5) = report.md5 {
-                progress.clear();
-                told_md5(shell, task, md5)?;
-            }
-            Ok(Outcome::Moved(report.moved))
+/// Says how several files went.
+pub(super) fn end(
+    shell: &Shell<'_>,
+    done: Result<(), Failure>,
+    how: &How,
+    tally: Tally,
+    mut progress: Progress<'_>,
+) -> Result<Next, Failure> {
+    match done {
+        Err(failure) if failure.cause == Cause::Interrupted && !failure.fatal => {
+            Err(tree::stopped(how, &mut progress))
         }
         Err(failure) => {
-            progress.close();
-            if failure.cause == Cause::Interrupted {
-                return Err(failure.hint("what arrived is kept; the same command goes on from there"));
-            }
+            progress.leave("");
+            tally.tell(shell, how).ok();
             Err(failure)
         }
+        Ok(()) => {
+            progress.close_batch();
+            tally.tell(shell, how)?;
+            Ok(Next::Stay)
+        }
     }
-}
-
-/// Somebody asked for it: it is a result, and not only a word of comfort.
-fn told_md5<L: ?Sized>(shell: &Shell<'_>, task: &Task<'_, L>, md5: Md5Sum) -> Result<(), Failure> {
-    if shell.console.is_json() {
-        return Ok(());
-    }
-    shell.console.print(&format!("md5 {md5}  {}", Printable(task.label)))
-}
-
-fn tell(shell: &Shell<'_>, label: &str, to: &str, report: &Report) {
-    let moved = if report.resumed > 0 {
-        format!(", {} of them moved now", show::size(report.moved))
-    } else {
-        String::new()
-    };
-    shell.console.note(&format!(
-        "{} -> {to}: {}{moved} in {} ({}), verified\n  blake3 {}",
-        Printable(label),
-        show::size(report.size),
-        show::clock(report.took),
-        show::rate(report.moved, report.took),
-        report.root
-    ));
 }

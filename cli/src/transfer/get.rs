@@ -4,12 +4,13 @@ use super::Report;
 use super::local::Part;
 use super::place::Place;
 use crate::client::{Client, Incoming};
-use crate::failure::{Cause, Failure};
+use crate::failure::{Cause, Failure, shown};
 use crate::interrupt::Interrupt;
 use crate::watch::Watch;
 use ftp_proto::message::{Body, Get, GetBegin, GetEnd, Op};
 use ftp_proto::sidecar::Sidecar;
 use ftp_proto::{Code, Etag, PrefixHash, Tree, VirtualPath};
+use std::path::Path;
 use std::time::Instant;
 
 /// Downloads `remote` to `place`, through its sibling `<name>.part` and its sidecar `<name>.part.cv`. Ctrl-C, a lost connection and a full disk keep the part.
@@ -31,7 +32,7 @@ pub fn get(
             part.check(interrupt, watch)?;
             go_on(client, remote, md5, &mut part, etag, watch)
         }
-        None => start(client, remote, md5, 0, None),
+        None => start(client, remote, md5, 0, None, watch),
     };
     let (id, begin) = match begun {
         Ok(begun) => begun,
@@ -54,7 +55,7 @@ pub fn get(
             return Err(failure);
         }
     }
-    receive(client, id, part, &begin, watch)
+    receive(client, id, part, place, &begin, watch)
 }
 
 /// Goes on with a part if it is of the version that is at the server, else from 0.
@@ -70,7 +71,7 @@ fn go_on(
     let same = |begin: &GetBegin, part: &Part<'_>| {
         begin.prefix == part.tree().prefix() && begin.etag == etag && begin.size == part.size()
     };
-    match start(client, remote, md5, offset, Some(etag)) {
+    match start(client, remote, md5, offset, Some(etag), watch) {
         Ok((id, begin)) if same(&begin, part) => return Ok((id, begin)),
         Ok((id, _)) => {
             client.abort(id)?;
@@ -82,7 +83,7 @@ fn go_on(
         Err(failure) => return Err(failure),
     }
     part.restart(Sidecar { path: remote.to_string(), size: 0, mtime: 0, etag: None })?;
-    start(client, remote, md5, 0, None)
+    start(client, remote, md5, 0, None, watch)
 }
 
 fn start(
@@ -91,9 +92,10 @@ fn start(
     md5: bool,
     offset: u64,
     etag: Option<Etag>,
+    watch: &mut dyn Watch,
 ) -> Result<(u64, GetBegin), Failure> {
     let id = client.send(Op::Get(Get { path: remote.clone(), offset, etag, md5 }))?;
-    match client.wait_reply(id)? {
+    match client.wait_watched(id, watch)? {
         Body::Begin(value) => {
             let begin: GetBegin = client.read(value)?;
             if offset == 0 && begin.prefix != empty() {
@@ -114,6 +116,7 @@ fn receive(
     client: &mut Client,
     id: u64,
     mut part: Part<'_>,
+    place: &Place,
     begin: &GetBegin,
     watch: &mut dyn Watch,
 ) -> Result<Report, Failure> {
@@ -153,11 +156,17 @@ fn receive(
     }
     let (root, md5) = (part.tree().root(), part.md5());
     if root != end.root || (md5.is_some() && md5 != end.md5) {
-        part.discard();
-        let what =
-            format!("the file that arrived is not the server's (BLAKE3 here {root}, there {})", end.root);
+        let (name, path) = (shown(Path::new(place.name())), shown(&place.path()));
+        let kept = match part.condemn() {
+            Ok(bad) => format!("Kept as {}; ", shown(Path::new(&bad))),
+            Err(_) => String::new(),
+        };
+        let what = format!(
+            "{name}: arrived DAMAGED (BLAKE3 here {root}, server {}). {kept}{path} was not touched.",
+            end.root
+        );
         return Err(
-            Failure::new(Cause::Verification, what).hint("nothing was replaced; run the same command again")
+            Failure::new(Cause::Verification, what).hint("Run the same command again to fetch it afresh.")
         );
     }
     let size = begin.size;

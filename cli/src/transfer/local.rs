@@ -274,6 +274,16 @@ impl<'a> Part<'a> {
         self.place.sync_names().map_err(failed)
     }
 
+    /// Puts it aside: it is whole, and is not what it should be. Gives its name.
+    pub(super) fn condemn(self) -> Result<OsString, Failure> {
+        let bad = self.place.with_end(".part.bad");
+        let moved = self.place.rename_beside(&self.part_name, &bad);
+        moved.map_err(|error| self.failed(&bad, "put it aside", &error))?;
+        // Without its part it is of no use, and is dropped the next time.
+        let _cv = self.place.remove_beside(&self.cv_name);
+        Ok(bad)
+    }
+
     /// Removes it: it is of no use.
     pub(super) fn discard(self) {
         // What stays behind is checked, and dropped, the next time.

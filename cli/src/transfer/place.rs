@@ -77,10 +77,35 @@ impl Folder {
         Ok(Self { fd, path })
     }
 
+    /// Removes a file in this folder, or an empty folder. A link is neither.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, name: &OsStr, is_folder: bool) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        let flags = if is_folder { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        let kind = stat.map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let kind = kind.map_err(|errno| failed(&path, "remove it", errno))?;
+        if !matches!((kind, is_folder), (FileType::RegularFile, false) | (FileType::Directory, true)) {
+            let what = format!("{}: it is something else by now", shown(&path));
+            return Err(Failure::new(Cause::NotPermitted, what));
+        }
+        rustix::fs::unlinkat(&self.fd, name, flags).map_err(|errno| failed(&path, "remove it", errno))
+    }
+
     /// A name in this folder.
     #[must_use]
     pub fn place(self, name: impl Into<OsString>) -> Place {
-        Place { folder: self, name: name.into() }
+        Place { folder: self, name: name.into(), syncs_names: true }
+    }
+
+    /// Makes durable what has which name in it.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn sync(&self) -> Result<(), Failure> {
+        rustix::fs::fsync(&self.fd).map_err(|errno| failed(&self.path, "make its names durable", errno))
     }
 }
 
@@ -89,6 +114,7 @@ impl Folder {
 pub struct Place {
     folder: Folder,
     name: OsString,
+    syncs_names: bool,
 }
 
 /// What has a name.
@@ -103,6 +129,12 @@ pub enum Found {
 }
 
 impl Place {
+    /// The same name; whoever puts many files in the folder makes their names durable together, by [`Folder::sync`].
+    #[must_use]
+    pub fn of_many(self) -> Self {
+        Self { syncs_names: false, ..self }
+    }
+
     /// The path, for the eye.
     #[must_use]
     pub fn path(&self) -> PathBuf {
@@ -171,10 +203,21 @@ impl Place {
         rustix::fs::openat2(&self.folder.fd, name, flags | GUARDED, mode, BENEATH).map(File::from)
     }
 
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
     /// Gives a file beside this one this name.
     pub(super) fn take_over(&self, from: &OsStr) -> io::Result<()> {
+        self.rename_beside(from, &self.name)
+    }
+
+    /// Gives a file beside this one another name.
+    pub(super) fn rename_beside(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         let folder = self.folder.fd.as_fd();
-        Ok(rustix::fs::renameat(folder, from, folder, &self.name)?)
+        Ok(rustix::fs::renameat(folder, from, folder, to)?)
     }
 
     /// Removes a file beside this one.
@@ -182,9 +225,9 @@ impl Place {
         Ok(rustix::fs::unlinkat(&self.folder.fd, name, AtFlags::empty())?)
     }
 
-    /// Makes durable what has which name in the folder.
+    /// Makes durable what has which name in the folder, unless that is done for many together.
     pub(super) fn sync_names(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.folder.fd)?)
+        if self.syncs_names { Ok(rustix::fs::fsync(&self.folder.fd)?) } else { Ok(()) }
     }
 }
 

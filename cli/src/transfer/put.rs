@@ -104,6 +104,7 @@ fn small(
     watch: &mut dyn Watch,
 ) -> Result<Report, Failure> {
     let began = Instant::now();
+    watch.begin(put.size, 0);
     let chunk = if put.size > 0 { Some(source.next(Vec::new())?) } else { None };
     let end = source.end()?;
     let id = client.send(Op::Put(put))?;
@@ -111,7 +112,7 @@ fn small(
         client.send_chunk(chunk, &mut || {})?;
     }
     client.send_as(id, Op::PutEnd(end))?;
-    match client.wait_reply(id)? {
+    match client.wait_watched(id, watch)? {
         Body::Ok(value) => {
             let stored = client.read(value)?;
             watch.finishing();
@@ -129,7 +130,7 @@ fn large(
     interrupt: &Interrupt,
     watch: &mut dyn Watch,
 ) -> Result<Report, Failure> {
-    let (mut id, mut begin) = start(client, put.clone())?;
+    let (mut id, mut begin) = start(client, put.clone(), watch)?;
     let same = match is_same(&mut source, &begin, interrupt, watch) {
         Ok(same) => same,
         Err(failure) => {
@@ -141,7 +142,7 @@ fn large(
         watch.note("what the server has is not the beginning of this file; starting again");
         client.abort(id)?;
         source.rewind();
-        (id, begin) = start(client, Put { restart: true, ..put })?;
+        (id, begin) = start(client, Put { restart: true, ..put }, watch)?;
         if begin.offset != 0 {
             return Err(client.breach("an upload that was to start again"));
         }
@@ -170,10 +171,10 @@ fn large(
     }
 }
 
-fn start(client: &mut Client, put: Put) -> Result<(u64, PutBegin), Failure> {
+fn start(client: &mut Client, put: Put, watch: &mut dyn Watch) -> Result<(u64, PutBegin), Failure> {
     let size = put.size;
     let id = client.send(Op::Put(put))?;
-    match client.wait_reply(id)? {
+    match client.wait_watched(id, watch)? {
         Body::Begin(value) => {
             let begin: PutBegin = client.read(value)?;
             if begin.offset > size || (begin.offset < size && !begin.offset.is_multiple_of(CHUNK as u64)) {

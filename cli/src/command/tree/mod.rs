@@ -1,0 +1,207 @@
+//! Whole directories, and several files: counted first, then one directory after the other. Of a tree that may have any number of files, only the names of
+//! one directory, and of those that are still to be visited, are held at any time.
+
+mod get;
+mod local;
+mod prune;
+mod put;
+mod tally;
+
+pub(super) use get::{count as count_there, get};
+pub(super) use local::{Left, Listing, count as count_here, list as list_here};
+pub(super) use prune::{Target, prune};
+pub(super) use put::put;
+pub(super) use tally::{Tally, stopped};
+
+use super::Shell;
+use super::retry::{Patient, keep_trying};
+use super::single::Known;
+use crate::client::{ENTRIES, NAMES};
+use crate::failure::{Cause, Failure};
+use crate::progress::Progress;
+use crate::show;
+use crate::transfer::{LocalSum, Opened};
+use ftp_proto::message::Entry;
+use ftp_proto::{Name, Printable, VirtualPath};
+use std::path::{Path, PathBuf};
+
+/// Files whose hashes are compared together before they are moved.
+const TOGETHER: usize = 64;
+
+/// Where a walk through a tree is, and the directories that it has still to visit: for each level those beside the one it is in.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    here: Vec<Name>,
+    ahead: Vec<Vec<Name>>,
+}
+
+impl Trail {
+    /// The directories in the one that the walk is in; they are visited next, in the order of their names.
+    pub(super) fn enter(&mut self, mut dirs: Vec<Name>) {
+        dirs.sort_unstable_by(|a, b| b.cmp(a));
+        dirs.shrink_to_fit();
+        self.ahead.push(dirs);
+    }
+
+    /// Goes to the next directory; false when there is none.
+    pub(super) fn next(&mut self) -> bool {
+        while let Some(dirs) = self.ahead.last_mut() {
+            let next = dirs.pop();
+            self.here.truncate(self.ahead.len() - 1);
+            if let Some(name) = next {
+                self.here.push(name);
+                return true;
+            }
+            self.ahead.pop();
+        }
+        false
+    }
+
+    /// The way to a directory in this one, to look at it only.
+    pub(super) fn with(&self, name: &Name) -> Self {
+        let here = self.here.iter().chain([name]).cloned().collect();
+        Self { here, ahead: Vec::new() }
+    }
+
+    /// The names from the top to where the walk is.
+    pub(super) fn here(&self) -> &[Name] {
+        &self.here
+    }
+
+    /// Where it is at the server.
+    pub(super) fn there(&self, top: &VirtualPath) -> Result<VirtualPath, Failure> {
+        let names: Vec<_> = self.here.iter().map(Name::as_str).collect();
+        let path = if names.is_empty() { Ok(top.clone()) } else { top.join(&names.join("/")) };
+        path.map_err(|fault| {
+            Failure::new(Cause::NotPermitted, format!("{}: {fault}", Printable(&names.join("/"))))
+        })
+    }
+
+    /// Where it is on this side.
+    pub(super) fn local(&self, top: &Path) -> PathBuf {
+        let mut path = top.to_owned();
+        path.extend(self.here.iter().map(Name::as_str));
+        path
+    }
+
+    /// A name here, for the eye: `photos/2024/x.raw`.
+    pub(super) fn label(&self, top: &str, name: &str) -> String {
+        let names = self.here.iter().map(Name::as_str).chain([name]).filter(|name| !name.is_empty());
+        let path: Vec<_> = [top].into_iter().filter(|top| !top.is_empty()).chain(names).collect();
+        Printable(&path.join("/")).to_string()
+    }
+}
+
+/// What a tree has had in its listings so far: a server must not have it grow for ever.
+#[derive(Default)]
+pub(super) struct Listed {
+    entries: usize,
+    names: usize,
+}
+
+impl Listed {
+    pub(super) fn add(&mut self, entries: &[Entry]) -> Result<(), Failure> {
+        self.entries += entries.len();
+        self.names += entries.iter().map(Entry::name_len).sum::<usize>();
+        if self.entries <= ENTRIES && self.names <= NAMES {
+            return Ok(());
+        }
+        let what = format!("over {ENTRIES} entries, or {} of names", show::size(NAMES as u64));
+        Err(Failure::new(Cause::Failed, what).hint("take the directories in it one by one"))
+    }
+}
+
+/// Lists a directory at the server, again if the connection is lost.
+pub(super) fn list_there(
+    shell: &mut Shell<'_>,
+    shown: &mut impl Patient,
+    dir: &VirtualPath,
+) -> Result<Vec<Entry>, Failure> {
+    let entries = keep_trying(shell, shown, |shell, _| shell.session.client()?.list(dir))?;
+    if shell.session.interrupt().is_set() {
+        return Err(Failure::interrupted());
+    }
+    Ok(entries)
+}
+
+/// Hashes files on both sides, many at once: those at the places `alike` of `count`. `open` opens the one here.
+pub(super) fn together<'a>(
+    shell: &mut Shell<'_>,
+    count: usize,
+    alike: &[usize],
+    progress: &mut Progress<'_>,
+    path: impl Fn(usize) -> &'a VirtualPath,
+    open: impl Fn(usize) -> Option<Opened>,
+) -> Result<Vec<Known>, Failure> {
+    let mut known = vec![Known::Nothing; count];
+    if alike.is_empty() {
+        return Ok(known);
+    }
+    let paths: Vec<_> = alike.iter().map(|number| path(*number).clone()).collect();
+    let interrupt = shell.session.interrupt();
+    let mut here: Vec<Option<LocalSum>> = vec![None; paths.len()];
+    let sums = keep_trying(shell, progress, |shell, progress| {
+        shell.session.client()?.sums(&paths, progress, |number, watch| {
+            if here[number].is_none()
+                && let Some(file) = open(alike[number])
+            {
+                here[number] = file.sum(false, &interrupt, watch).ok();
+            }
+        })
+    })?;
+    for ((number, here), there) in alike.iter().zip(here).zip(sums) {
+        // What failed is done again by itself, and fails there.
+        known[*number] = match (here, there) {
+            (Some(here), Ok(there)) if here.root == there.root => Known::Same(here),
+            (Some(_), Ok(_)) => Known::Different,
+            _ => Known::Nothing,
+        };
+    }
+    Ok(known)
+}
+
+/// Nothing more can be done, whatever else there is.
+pub(super) fn ends_all(failure: &Failure) -> bool {
+    failure.fatal || matches!(failure.cause, Cause::Interrupted | Cause::Full | Cause::Connection)
+}
+
+/// The entry of that name in a sorted listing.
+pub(super) fn find<'a>(entries: &'a [Entry], name: &Name) -> Option<&'a Entry> {
+    let at = entries.binary_search_by(|entry| entry.name.as_ref().cmp(&Some(name)));
+    at.ok().and_then(|at| entries.get(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<Name> {
+        names.iter().map(|name| Name::new(name).expect("a name")).collect()
+    }
+
+    #[test]
+    fn a_trail_visits_every_directory_once_from_the_top_down() {
+        let tree = |here: &str| match here {
+            "" => names(&["b", "a"]),
+            "a" => names(&["x", "y"]),
+            "a/x" => names(&["deep"]),
+            "b" => names(&["z"]),
+            _ => Vec::new(),
+        };
+        let (mut trail, mut seen) = (Trail::default(), Vec::new());
+        loop {
+            let here = trail.label("", "");
+            // What cannot be listed is not entered.
+            if here != "a/y" {
+                trail.enter(tree(&here));
+            }
+            seen.push(here);
+            if !trail.next() {
+                break;
+            }
+        }
+        assert_eq!(seen, ["", "a", "a/x", "a/x/deep", "a/y", "b", "b/z"]);
+        let mut trail = Trail::default();
+        assert!(!trail.next(), "a top that cannot be listed is all there is");
+    }
+}

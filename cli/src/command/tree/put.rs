@@ -1,0 +1,162 @@
+//! A folder of this side goes to the server.
+
+use super::super::retry::keep_trying;
+use super::super::single::{How, Known, Task, put_one};
+use super::super::{Shell, files};
+use super::local::{Left, list};
+use super::{TOGETHER, Tally, Trail, find, list_there, together};
+use crate::failure::{Cause, Failure};
+use crate::progress::Progress;
+use crate::transfer::Opened;
+use ftp_proto::message::{Entry, Kind};
+use ftp_proto::{Code, VirtualPath};
+use std::path::{Path, PathBuf};
+
+/// Uploads a folder. `label` is the name of the tree.
+pub(crate) fn put(
+    shell: &mut Shell<'_>,
+    top: &Path,
+    remote: &VirtualPath,
+    label: &str,
+    how: &How,
+    tally: &mut Tally,
+    progress: &mut Progress<'_>,
+) -> Result<(), Failure> {
+    let mut trail = Trail::default();
+    if !how.dry_run {
+        keep_trying(shell, progress, |shell, _| files::mkdir_all(shell, remote))?;
+    }
+    loop {
+        let folder = trail.local(top);
+        let entered = trail.there(remote).and_then(|dir| {
+            let listing = list(&folder, dir.names().len())?;
+            let there = enter(shell, &dir, trail.here().is_empty(), how, progress)?;
+            Ok((listing, there, dir))
+        });
+        match entered {
+            Err(failure) => tally.fail(shell, failure, &trail.label(label, ""))?,
+            Ok((listing, there, dir)) => {
+                for (name, left) in &listing.left {
+                    let label = trail.label(label, name);
+                    match left {
+                        Left::Skipped(why) => tally.skip(shell, progress, &label, why)?,
+                        Left::Failed(_) => tally.fail(shell, left.failure(), &label)?,
+                    }
+                }
+                for names in listing.files.chunks(TOGETHER) {
+                    let mut files = Vec::with_capacity(names.len());
+                    for (name, size) in names {
+                        let label = trail.label(label, name.as_str());
+                        match dir.join(name.as_str()) {
+                            Ok(remote) => {
+                                let there = find(&there, name);
+                                let local = folder.join(name.as_str());
+                                files.push(File { label, remote, local, there, size: *size });
+                            }
+                            Err(fault) => {
+                                let failure = Failure::new(Cause::NotPermitted, fault.to_string());
+                                tally.count(shell, Err(failure), &label, *size, progress)?;
+                            }
+                        }
+                    }
+                    some(shell, &files, how, tally, progress)?;
+                }
+                trail.enter(listing.dirs);
+            }
+        }
+        if shell.session.interrupt().is_set() {
+            return Err(Failure::interrupted());
+        }
+        if !trail.next() {
+            return Ok(());
+        }
+    }
+}
+
+/// What is in a directory at the server, which is made if it is missing.
+fn enter(
+    shell: &mut Shell<'_>,
+    dir: &VirtualPath,
+    is_top: bool,
+    how: &How,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Entry>, Failure> {
+    if !how.dry_run && !is_top {
+        let made = keep_trying(shell, progress, |shell, _| shell.session.client()?.mkdir(dir));
+        match made {
+            Ok(()) => return Ok(Vec::new()),
+            Err(failure) if failure.code() == Some(Code::Exists) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    match list_there(shell, progress, dir) {
+        Err(failure) if how.dry_run && failure.code() == Some(Code::NotFound) => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+/// One file of a folder.
+struct File<'a> {
+    label: String,
+    remote: VirtualPath,
+    local: PathBuf,
+    there: Option<&'a Entry>,
+    size: u64,
+}
+
+/// Uploads some files of one folder.
+fn some(
+    shell: &mut Shell<'_>,
+    files: &[File<'_>],
+    how: &How,
+    tally: &mut Tally,
+    progress: &mut Progress<'_>,
+) -> Result<(), Failure> {
+    let known = compare(shell, files, how, progress)?;
+    for (file, known) in files.iter().zip(known) {
+        let task = Task { remote: &file.remote, local: file.local.as_path(), label: &file.label, how };
+        let result = put_one(shell, &task, file.there, known, progress);
+        tally.count(shell, result, &file.label, file.size, progress)?;
+    }
+    Ok(())
+}
+
+/// Hashes those that are there with the same size, many at once.
+fn compare(
+    shell: &mut Shell<'_>,
+    files: &[File<'_>],
+    how: &How,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Known>, Failure> {
+    let is_alike =
+        |file: &File<'_>| file.there.is_some_and(|entry| entry.kind == Kind::File && entry.size == file.size);
+    let alike = (0..files.len()).filter(|at| !how.md5 && is_alike(&files[*at]));
+    let alike: Vec<_> = alike.collect();
+    let path = |at: usize| &files[at].remote;
+    together(shell, files.len(), &alike, progress, path, |at| Opened::open(&files[at].local).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::tree::local::Listing;
+    use ftp_proto::Name;
+
+    #[test]
+    fn what_cannot_be_sent_is_left_with_its_reason() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = place.path();
+        std::fs::create_dir(folder.join("d")).expect("made");
+        for name in ["b", "a", "c.part", "x.part", "x.part.cv"] {
+            std::fs::write(folder.join(name), "12345").expect("written");
+        }
+        std::os::unix::fs::symlink("a", folder.join("link")).expect("made");
+        let Listing { files, dirs, left } = list(folder, 0).expect("listed");
+        let names: Vec<_> = files.iter().map(|(name, size)| (name.as_str(), *size)).collect();
+        assert_eq!(names, [("a", 5), ("b", 5), ("c.part", 5)]);
+        assert_eq!(dirs.iter().map(Name::as_str).collect::<Vec<_>>(), ["d"]);
+        let left: Vec<_> = left.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(left, ["link", "x.part", "x.part.cv"]);
+        assert_eq!(list(folder, 63).expect("listed").left[0].1, Left::Failed("too deep".to_owned()));
+    }
+}
