@@ -74,6 +74,10 @@ pub(super) fn keep_trying<T, P: Patient>(
             }
             result => return result,
         };
+        // Who stops a transfer on a dead wire gives up the connection as well.
+        if shell.session.interrupt().is_set() {
+            return Err(Failure::interrupted());
+        }
         was_lost = true;
         if shown.take_news() {
             attempt = 0;
