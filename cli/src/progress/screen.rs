@@ -12,6 +12,8 @@ pub(super) struct Screen {
     columns: Box<dyn Fn() -> usize + Send>,
     /// The columns that each line takes that is there; the cursor is at the end of the last one.
     shown: Vec<usize>,
+    /// The last of them.
+    last: String,
 }
 
 impl Screen {
@@ -22,7 +24,7 @@ impl Screen {
     }
 
     pub(super) fn new(out: Box<dyn Write + Send>, columns: Box<dyn Fn() -> usize + Send>) -> Self {
-        Self { out, columns, shown: Vec::new() }
+        Self { out, columns, shown: Vec::new(), last: String::new() }
     }
 
     /// Columns that a line may take: one less than there are, so that no terminal wraps it.
@@ -47,6 +49,9 @@ impl Screen {
             text.push('\r');
             text.push_str(line);
             self.shown.push(line.width());
+            if number + 1 == lines.len() {
+                line.clone_into(&mut self.last);
+            }
         }
         self.write(&text);
     }
@@ -61,7 +66,9 @@ impl Screen {
     pub(super) fn leave(&mut self, end: &str) {
         if !self.shown.is_empty() {
             self.shown.clear();
-            self.write(&format!("{end}\n"));
+            // The terminal may have said ^C there itself, or it was painted over.
+            let line = if end.is_empty() { String::new() } else { format!("\r\x1b[K{}{end}", self.last) };
+            self.write(&format!("{line}\n"));
         }
     }
 
@@ -191,6 +198,7 @@ mod tests {
             assert_eq!(terminal.rows(), ["skipped: x", "b 50%", "total 50%"]);
             terminal.screen.paint(&["b 51%".to_owned()]);
             assert_eq!(terminal.rows(), ["skipped: x", "b 51%"]);
+            terminal.wrote.write_all(b"^C").expect("memory");
             terminal.screen.leave("^C");
             terminal.screen.above("Stopped at 51%.");
             assert_eq!(terminal.rows(), ["skipped: x", "b 51%^C", "Stopped at 51%."]);
