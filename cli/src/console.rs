@@ -142,10 +142,6 @@ impl Console {
             return;
         }
         match &failure.hint {
-            // A guess is a sentence of its own; what is to be done has a line of its own.
-            Some(guess) if guess.starts_with(char::is_uppercase) => {
-                self.say(&format!("{}. {guess}", failure.message));
-            }
             Some(hint) => self.say(&format!("{}\n  {hint}", failure.message)),
             None => self.say(&failure.message),
         }

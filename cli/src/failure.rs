@@ -156,6 +156,13 @@ impl Failure {
         self
     }
 
+    /// With a guess at what was meant, as a sentence behind what happened.
+    #[must_use]
+    pub fn guess(mut self, guess: impl Display) -> Self {
+        self.message = format!("{}. {guess}", self.message);
+        self
+    }
+
     /// With the thing it is about in front, unless it is named already.
     #[must_use]
     pub fn about(mut self, what: impl Display) -> Self {

@@ -256,7 +256,7 @@ pub(super) fn explain(shell: &mut Shell<'_>, failure: Failure, path: &VirtualPat
         failure.message = format!("{}: not found in {}", Printable(name.as_str()), Printable(&parent));
     }
     match near(shell, path) {
-        Some(near) => failure.hint(format!("Near it: {}", Printable(&near))),
+        Some(near) => failure.guess(format!("Near it: {}", Printable(&near))),
         None => failure.hint("ls shows what is there"),
     }
 }

@@ -354,7 +354,7 @@ fn find(name: &str) -> Result<&'static Command, Failure> {
     known(name).ok_or_else(|| {
         let failure = Failure::usage(format!("{}: no such command", Printable(name)));
         match nearest(name, names()) {
-            Some(near) => failure.hint(format!("Did you mean {near}?")),
+            Some(near) => failure.guess(format!("Did you mean {near}?")),
             None => failure.hint("help lists all commands"),
         }
     })
@@ -387,9 +387,9 @@ mod tests {
         for (other, ours) in OTHER_NAMES {
             assert_eq!(find(other).expect("found").name, ours);
         }
-        let hint = |name| find(name).err().and_then(|failure| failure.hint).expect("a hint");
-        assert_eq!(hint("gte"), "Did you mean get?");
-        assert_eq!(hint("xyzzy"), "help lists all commands");
+        let failure = |name| find(name).err().expect("no such command");
+        assert_eq!(failure("gte").message, "gte: no such command. Did you mean get?");
+        assert_eq!(failure("xyzzy").hint.as_deref(), Some("help lists all commands"));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) const GET: Command = Command {
         ("-n", "keep them"),
         (
             "-o LOCAL",
-            "another name or folder on this side; with a / at its end a folder to put a directory in",
+            "another name or folder here; a directory goes into one with a / at its end",
         ),
     ],
     more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
