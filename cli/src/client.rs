@@ -1,7 +1,7 @@
 //! The protocol from the client's side: one method per request.
 
-mod ahead;
 mod hashes;
+mod listing;
 
 use crate::connect::{Connection, Server};
 use crate::failure::{Cause, Failure};
@@ -9,14 +9,14 @@ use crate::interrupt::Interrupt;
 use crate::link::Link;
 use crate::steps::{Asked, Steps};
 use crate::trust::{Ask, Fingerprint};
-use ahead::Ahead;
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::{CHUNK, PROTOCOL};
 use ftp_proto::message::{
-    Account, Body, Done, Entry, Greeting, Hello, Info, Listed, LoggedIn, Login, Op, PartEntry, Parts,
-    PartsRemoved, Removed, Reply, Request, Secret, Stat, Sum, body,
+    Account, Body, Done, Entry, Greeting, Hello, Info, LoggedIn, Login, Op, PartEntry, Parts, PartsRemoved,
+    Removed, Reply, Request, Secret, Stat, Sum, body,
 };
 use ftp_proto::{Chunk, Code, Etag, Frame, Printable, VirtualPath};
+use listing::Ahead;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
@@ -253,51 +253,6 @@ impl Client {
             Err(failure) if failure.code() == Some(Code::NotFound) => Ok(None),
             result => result.map(Some),
         }
-    }
-
-    /// All entries of a directory, sorted by name; each has one, and none has the name of another. At most [`ENTRIES`], with [`NAMES`] bytes of names.
-    ///
-    /// # Errors
-    /// As the daemon says.
-    pub fn list(&mut self, path: &VirtualPath) -> Result<Vec<Entry>, Failure> {
-        let id = self.send(Op::List { path: path.clone() })?;
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut names = 0;
-        loop {
-            match self.wait_reply(id)? {
-                Body::Page(page) if page.entries.is_empty() => {
-                    return Err(self.breach("a page with nothing in it"));
-                }
-                Body::Page(page) => {
-                    names += page.entries.iter().map(Entry::name_len).sum::<usize>();
-                    entries.extend(page.entries);
-                }
-                Body::Ok(value) => {
-                    let listed: Listed = self.read(value)?;
-                    return self.whole(entries, &listed);
-                }
-                Body::Error(refusal) => return Err(Failure::refused(refusal)),
-                Body::Begin(_) => return Err(self.breach("a listing cannot begin")),
-            }
-            if entries.len() > ENTRIES || names > NAMES {
-                return Err(self.breach("a listing has no end"));
-            }
-        }
-    }
-
-    /// A listing at its end.
-    fn whole(&mut self, mut entries: Vec<Entry>, listed: &Listed) -> Result<Vec<Entry>, Failure> {
-        if listed.entries != entries.len() as u64 {
-            return Err(self.breach("a listing is not whole"));
-        }
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        if entries.first().is_some_and(|first| first.name.is_none()) {
-            return Err(self.breach("an entry has no name"));
-        }
-        if entries.windows(2).any(|pair| pair[0].name == pair[1].name) {
-            return Err(self.breach("a name is there twice"));
-        }
-        Ok(entries)
     }
 
     /// Makes a directory.

@@ -6,6 +6,7 @@ use crate::process::{Watched, watch};
 use crate::site::Site;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ impl Stage {
 
     fn with(site: Site, evil: Evil) -> Self {
         fs::write(site.path("alice.pw"), "a password of alice\n").expect("written");
+        fs::set_permissions(site.path("alice.pw"), fs::Permissions::from_mode(0o600)).expect("chmod");
         let arena = Arena::new(site.path("arena"));
         Self { site, evil, arena }
     }

@@ -92,7 +92,7 @@ fn a_script_writes_results_to_stdout_and_what_it_did_to_stderr() {
     assert_eq!(ran.out, "day.tar\n");
     let drawn = [
         "put /in/day.tar: {size} in {time} ({size}/s), verified blake3 {hash}",
-        "/in/old.tar: no such file or directory (ignored)",
+        "old.tar: not found in /in. Near it: day.tar (ignored)",
     ];
     let rows: Vec<_> = ran.err.lines().collect();
     assert!(rows.len() == 2 && rows.iter().zip(drawn).all(|(row, drawn)| fits(row, drawn)), "{ran:?}");

@@ -27,10 +27,7 @@ pub(super) const GET: Command = Command {
         ("-r", "directories too"),
         ("-f", "replace files that are here and differ"),
         ("-n", "keep them"),
-        (
-            "-o LOCAL",
-            "another name or folder here; a directory goes into one with a / at its end",
-        ),
+        ("-o LOCAL", "another name or folder here; with a / at its end a folder"),
     ],
     more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
            Files that are here and differ are asked about without -f and -n; scripts replace them.\n\

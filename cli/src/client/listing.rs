@@ -1,4 +1,4 @@
-//! A listing that somebody who types would like to have, if it comes soon. One that comes late is kept for the next time it is wanted; as soon as anything
+//! Listings: whole ones, and one that somebody who types would like to have, if it comes soon. One that comes late is kept for the next time it is wanted; as soon as anything
 //! else is asked, the daemon is told to stop it, and what still comes of it is dropped.
 
 use super::{Client, ENTRIES, NAMES};
@@ -26,6 +26,51 @@ impl Ahead {
 }
 
 impl Client {
+    /// All entries of a directory, sorted by name; each has one, and none has the name of another. At most [`ENTRIES`], with [`NAMES`] bytes of names.
+    ///
+    /// # Errors
+    /// As the daemon says.
+    pub fn list(&mut self, path: &VirtualPath) -> Result<Vec<Entry>, Failure> {
+        let id = self.send(Op::List { path: path.clone() })?;
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut names = 0;
+        loop {
+            match self.wait_reply(id)? {
+                Body::Page(page) if page.entries.is_empty() => {
+                    return Err(self.breach("a page with nothing in it"));
+                }
+                Body::Page(page) => {
+                    names += page.entries.iter().map(Entry::name_len).sum::<usize>();
+                    entries.extend(page.entries);
+                }
+                Body::Ok(value) => {
+                    let listed: Listed = self.read(value)?;
+                    return self.whole(entries, &listed);
+                }
+                Body::Error(refusal) => return Err(Failure::refused(refusal)),
+                Body::Begin(_) => return Err(self.breach("a listing cannot begin")),
+            }
+            if entries.len() > ENTRIES || names > NAMES {
+                return Err(self.breach("a listing has no end"));
+            }
+        }
+    }
+
+    /// A listing at its end.
+    fn whole(&mut self, mut entries: Vec<Entry>, listed: &Listed) -> Result<Vec<Entry>, Failure> {
+        if listed.entries != entries.len() as u64 {
+            return Err(self.breach("a listing is not whole"));
+        }
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        if entries.first().is_some_and(|first| first.name.is_none()) {
+            return Err(self.breach("an entry has no name"));
+        }
+        if entries.windows(2).any(|pair| pair[0].name == pair[1].name) {
+            return Err(self.breach("a name is there twice"));
+        }
+        Ok(entries)
+    }
+
     /// The entries of a directory as [`Client::list`] has them, if they come within `patience`; none if they do not. The connection can be used for anything
     /// meanwhile, and the same call may give them later.
     ///
