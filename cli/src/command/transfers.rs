@@ -27,7 +27,7 @@ pub(super) const GET: Command = Command {
         ("-r", "directories too"),
         ("-f", "replace files that are here and differ"),
         ("-n", "keep them"),
-        ("-o LOCAL", "another name or folder; a directory goes in one with a / at the end"),
+        ("-o LOCAL", "another name; with a / at its end, a folder to put it in"),
     ],
     more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
            Files that are here and differ are asked about without -f and -n; scripts replace them.\n\
@@ -47,7 +47,7 @@ pub(super) const PUT: Command = Command {
         ("-r", "folders too"),
         ("-f", "replace files that are there and differ"),
         ("-n", "keep them"),
-        ("-o REMOTE", "another name or directory; a folder goes in one with a / at the end"),
+        ("-o REMOTE", "another name; with a / at its end, a directory to put it in"),
     ],
     more: "Every file is verified with BLAKE3; md5 as the last word checks MD5 on both ends too and prints it.\n\
            Files that are there and differ are asked about without -f and -n; scripts replace them.",
