@@ -1,111 +1,110 @@
 #!/usr/bin/env bash
-# Measures transfers, logins and idle sessions, beside iperf3 in the same run, and prints ratios. Not a test: the figures are the machine's.
+# Measures ours beside its peers on this machine and holds it to bounds; docs/benchmarks.md says how to read what it prints.
 #
-#   scripts/bench.sh [FOLDER]     where the files go; a RAM disk (/dev/shm) without it, so that the disk is not what is measured
+#   scripts/bench.sh [--quick] [--peers LIST] [--rows LIST] [--json FILE] [--growth] [--disk FOLDER]
+#
+#   --quick         two rounds instead of five, and small files: to see whether it works, not what is true
+#   --peers LIST    of pureftpd,proftpd,vsftpd,nginx,rsync,unftp,sftp; without it the first five; unftp is built from crates.io, for some minutes; none: none
+#   --rows LIST     of those that the tables are named by; without it all
+#   --json FILE     all figures of all rounds
+#   --growth        instead of the rows: doubles sessions, files and sizes up to 64 times, and prints time and memory against each
+#   --disk FOLDER   where the disk is that durable uploads go to; the system's folder for temporary files without it
+#
+# The peers are Debian's packages, unpacked in a scratch folder and not installed. Pure-FTPd and vsftpd want root; as root, all others run as `nobody`.
+# It needs about 14 GB in /dev/shm and 6 GB on the disk, and ends with 1 if a bound is not met.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-for tool in iperf3 awk; do
-    command -v $tool >/dev/null || { echo "bench: install $tool (Debian: apt install $tool)" >&2; exit 1; }
+
+usage() {
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2
+    exit 2
+}
+fail() {
+    printf 'bench.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+peers=pureftpd,proftpd,vsftpd,nginx,rsync disk=${TMPDIR:-/tmp} options=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --quick | --growth) options+=("$1") ;;
+        --peers | --rows | --json | --disk)
+            [ $# -gt 1 ] || usage
+            case $1 in
+                --peers) peers=$2 ;;
+                --disk) disk=$2 ;;
+                *) options+=("$1" "$2") ;;
+            esac
+            shift
+            ;;
+        *) usage ;;
+    esac
+    shift
 done
+[ "$peers" != none ] || peers=
+
+target=${CARGO_TARGET_DIR:-$PWD/target}
+kept=$target/bench
+root=()
+[ "$(id -u)" -eq 0 ] || root=(sudo)
+
+# What clients and limits need is installed, as check.sh does it.
+install_tools() {
+    local missing=() tool
+    for tool in curl iperf3 openssl python3; do
+        command -v $tool >/dev/null || missing+=("$tool")
+    done
+    [ ${#missing[@]} -eq 0 ] || "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || fail "python3 has to be 3.9 or newer"
+}
+
+# Downloads packages with what they depend on and is not here. They are not installed: some cannot be beside others, and all would begin to serve.
+download() {
+    mkdir -p "$kept/debs/partial"
+    apt-get install -qq -y --download-only --reinstall --no-install-recommends -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
+        -o Dir::Cache::archives="$kept/debs" "$@" >/dev/null || fail "apt-get cannot download $*; try apt-get update"
+}
+
+unpack_peers() {
+    local name deb
+    declare -A packages=([pureftpd]=pure-ftpd [proftpd]="proftpd-core proftpd-mod-crypto" [vsftpd]=vsftpd [nginx]=nginx-light
+        [rsync]="rsync stunnel4" [sftp]="openssh-server openssh-client" [unftp]= [rclone]=rclone)
+    mkdir -p "$fast/peers"
+    for name in ${peers//,/ } rclone; do
+        [ -n "${packages[$name]+known}" ] || fail "what is $name? peers are ${!packages[*]}"
+        [ -n "$peers" ] && [ -n "${packages[$name]}" ] || continue
+        if [ ! -e "$kept/$name.unpacked" ]; then
+            # shellcheck disable=SC2086
+            download ${packages[$name]}
+            touch "$kept/$name.unpacked"
+        fi
+    done
+    for deb in "$kept"/debs/*.deb; do
+        [ ! -e "$deb" ] || dpkg -x "$deb" "$fast/peers"
+    done
+    if [[ ,$peers, == *,unftp,* ]]; then
+        [ -x "$kept/cargo/bin/unftp" ] || CARGO_TARGET_DIR=$kept/cargo/target cargo install --quiet --locked --root "$kept/cargo" unftp
+        install -D "$kept/cargo/bin/unftp" "$fast/peers/cargo/bin/unftp"
+    fi
+}
+
+install_tools
 cargo build --quiet --release --locked --bins --package ftp-daemon --package ftp-cli
 cargo build --quiet --release --locked --examples --package ftp-tests
-bin=${CARGO_TARGET_DIR:-$PWD/target}/release
-config=$PWD/etc/ftp-daemon.ron
-folder=$(mktemp -d "${1:-/dev/shm}/ftp-bench.XXXXXX")
-daemon=
+fast=$(mktemp -d /dev/shm/ftp-bench.XXXXXX)
+disk=$(mktemp -d "$disk/ftp-bench.XXXXXX")
+driver=
 finish() {
-    [ -z "$daemon" ] || { kill -TERM "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; }
-    rm -rf -- "$folder"
+    [ -z "$driver" ] || { kill -TERM "$driver" 2>/dev/null && wait "$driver"; } || true
+    rm -rf -- "$fast" "$disk"
 }
 trap finish EXIT
-cd "$folder"
-mkdir etc here back
-install -d -m 700 var
-"$bin/ftp-admin" cert --out certs --name localhost --ip 127.0.0.1 >/dev/null 2>&1
-sed -e 's/127\.0\.0\.1:9999/127.0.0.1:0/' "$config" >etc/ftp-daemon.ron
-echo 'a password for the bench' >password
-"$bin/ftp-admin" -c etc/ftp-daemon.ron create bench --password-file password >/dev/null
-"$bin/ftp-daemon" -c etc/ftp-daemon.ron 2>daemon.log &
-daemon=$!
-for _ in $(seq 100); do
-    port=$(sed -n 's/^listening on 127\.0\.0\.1://p' daemon.log)
-    [ -z "$port" ] || break
-    sleep 0.1
-done
-cli() {
-    "$bin/ftp-cli" -q -s 127.0.0.1 -P "$port" -u bench --ca certs/ca.pem --password-file password "$@"
-}
-# The rate of the last transfer, from its first byte to its answer, in MB/s. The log is written behind the answer's back.
-last_rate() {
-    until tail -1 var/log/operate.log | grep -q "op=$1 "; do sleep 0.05; done
-    tail -1 var/log/operate.log | tr ' ' '\n' | awk -F= '$1 == "rate" { printf "%.0f", $2 / 1e6 }'
-}
-# Plain TCP: MB/s, and the seconds of processor time that both ends take for 10^9 bytes.
-wire() {
-    iperf3 -s -1 -p 15201 >/dev/null 2>&1 &
-    local server=$!
-    sleep 0.3
-    iperf3 -c 127.0.0.1 -p 15201 -P 1 -t 3 -J | awk '
-        { gsub(/[",]/, "") }
-        $1 == "sum_received:" { found = 1 }
-        found && $1 == "bits_per_second:" && !rate { rate = $2 / 8e6 }
-        $1 == "host_total:" || $1 == "remote_total:" { used += $2 / 100 }
-        END { printf "%.0f %.3f\n", rate, used * 1000 / rate }'
-    wait $server
-}
-# A virtual machine may give memory back to its host and gets it again slowly, page by page. What was just written and removed is at hand. Says at
-# which rate, in MB/s, the folder takes plain zeros then: no transfer into it can be faster.
-warm() {
-    local rate
-    for _ in 1 2 3; do
-        rate=$(dd if=/dev/zero of=warm bs=256K count="$1" 2>&1 | awk 'END { printf "%.0f", $1 / $(NF - 3) / 1e6 }')
-        rm warm
-    done
-    echo "$rate"
-}
-ratio() {
-    awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'
-}
-
-head -c $((2 << 30)) /dev/urandom >here/two.bin
-# What cannot be had for less: both ends' reading, hashing, encryption and writing, and TCP alone, with all processors busy all the time.
-echo "round  iperf3 MB/s  up MB/s (ratio), folder MB/s  down MB/s (ratio), folder MB/s  processor s/GB, files + TCP: MB/s at most (ratio)"
-for round in 1 2 3; do
-    read -r plain carried < <(wire)
-    above=$(warm 8192)
-    cli -c 'put here/two.bin'
-    up=$(last_rate put)
-    below=$(warm 8192)
-    cli -c 'get -o back two.bin'
-    down=$(last_rate get)
-    cmp here/two.bin back/two.bin
-    cli -c 'rm two.bin'
-    rm back/two.bin
-    floor=$("$bin/examples/floor" here/two.bin floor)
-    rm floor
-    most=$(awk -v floor="$floor" -v carried="$carried" -v cores="$(nproc)" 'BEGIN { printf "%.0f", cores * 1000 / (floor + carried) }')
-    echo "$round      $plain         $up ($(ratio "$up" "$plain")), $above       $down ($(ratio "$down" "$plain")), $below       $floor + $carried: $most ($(ratio "$most" "$plain"))"
-done
-
-head -c $((1 << 30)) here/two.bin >here/one.bin
-echo
-echo "a transfer of 1 GiB alone, then with 200 logins at once"
-"$bin/examples/login_storm" "$port" certs/ca.pem bench password 0 4 &
-pings=$!
-sleep 1
-warm 4096 >/dev/null
-cli -c 'put here/one.bin'
-alone=$(last_rate put)
-wait $pings
-cli -c 'rm one.bin'
-warm 4096 >/dev/null
-"$bin/examples/login_storm" "$port" certs/ca.pem bench password 200 4 &
-storm=$!
-sleep 0.7
-cli -c 'put here/one.bin'
-during=$(last_rate put)
-wait $storm
-echo "alone $alone MB/s, during the storm $during MB/s, ratio $(ratio "$during" "$alone")"
-
-echo
-"$bin/examples/idle_sessions" "$port" certs/ca.pem bench password 1000 "$daemon"
+trap 'exit 143' TERM INT
+chmod 755 "$fast" "$disk"
+unpack_peers
+python3 scripts/bench/run.py --programs "$target/release" --fast "$fast" --disk "$disk" --peers "$peers" "${options[@]}" &
+driver=$!
+status=0
+wait $driver || status=$?
+driver=
+exit $status
