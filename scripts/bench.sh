@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Measures ours beside its peers on this machine and holds it to bounds; docs/benchmarks.md says how to read what it prints.
 #
-#   scripts/bench.sh [--quick] [--peers LIST] [--rows LIST] [--json FILE] [--growth] [--disk FOLDER]
+#   scripts/bench.sh [--quick] [--peers LIST] [--rows LIST] [--rounds N] [--json FILE] [--growth] [--disk FOLDER]
 #
 #   --quick         two rounds instead of five, and small files: to see whether it works, not what is true
-#   --peers LIST    of pureftpd,proftpd,vsftpd,nginx,rsync,unftp,sftp; without it the first five; unftp is built from crates.io, for some minutes; none: none
+#   --peers LIST    of pureftpd,proftpd,vsftpd,nginx,rsync,unftp; without it the first five; unftp is built from crates.io, for some minutes; none: none
 #   --rows LIST     of those that the tables are named by; without it all
+#   --rounds N      other than five
 #   --json FILE     all figures of all rounds
 #   --growth        instead of the rows: doubles sessions, files and sizes up to 64 times, and prints time and memory against each
 #   --disk FOLDER   where the disk is that durable uploads go to; the system's folder for temporary files without it
@@ -28,7 +29,7 @@ peers=pureftpd,proftpd,vsftpd,nginx,rsync disk=${TMPDIR:-/tmp} options=()
 while [ $# -gt 0 ]; do
     case $1 in
         --quick | --growth) options+=("$1") ;;
-        --peers | --rows | --json | --disk)
+        --peers | --rows | --rounds | --json | --disk)
             [ $# -gt 1 ] || usage
             case $1 in
                 --peers) peers=$2 ;;
@@ -68,7 +69,7 @@ download() {
 unpack_peers() {
     local name deb
     declare -A packages=([pureftpd]=pure-ftpd [proftpd]="proftpd-core proftpd-mod-crypto" [vsftpd]=vsftpd [nginx]=nginx-light
-        [rsync]="rsync stunnel4" [sftp]="openssh-server openssh-client" [unftp]= [rclone]=rclone)
+        [rsync]="rsync stunnel4" [unftp]= [rclone]=rclone)
     mkdir -p "$fast/peers"
     for name in ${peers//,/ } rclone; do
         [ -n "${packages[$name]+known}" ] || fail "what is $name? peers are ${!packages[*]}"

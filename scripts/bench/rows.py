@@ -22,7 +22,7 @@ class Bound:
         mine = figures.get(self.name, {}).get(self.measure)
         said = self.measure if self.name == "ours" else f"{self.measure} of {self.name}"
         if mine is None:
-            return None, None, f"{said}: not measured"
+            return False, None, f"{said}: could not be measured"
         holds = (lambda value: value <= self.factor) if self.less else (lambda value: value >= self.factor)
         asked = f"({'at most ' if self.less else ''}{self.factor:g}{self.unit} asked)"
         if self.of is None:

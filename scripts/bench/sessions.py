@@ -80,7 +80,8 @@ class Connections(Row):
                 client.__exit__()
         done = sum(one["ok"] for one in said)
         fault = [one["faults"][0] for one in said if one["faults"]]
-        if done < count // cores * cores:
+        # A peer may drop some; one of ours is one too many.
+        if done < count // cores * cores * (1 if server.kind == "ours" else 0.98):
             raise Failed(f"{done} of {count} connections: {fault[0]}")
         took = max(one["end"] for one in said) - min(one["start"] for one in said)
         return {
@@ -121,10 +122,10 @@ class ByPassword(Connections):
 
     def prepare(self):
         count = self.site.sizes.passwords
-        self.title = f"{count} logins by password, 8 at once"
+        self.title = f"{count} logins by password, 4 at once"
         limit = lambda: {"connections/s": float(command([f"{self.site.programs}/examples/limits", "password"]))}
         self.methods += [
-            Method("ours", "ours", lambda: self.storm(self.world.ours, count, 8, PASSWORD, "guarded")),
+            Method("ours", "ours", lambda: self.storm(self.world.ours, count, 4, PASSWORD, "guarded")),
             Method("scrypt alone", "limit", limit),
         ]
 
