@@ -8,7 +8,7 @@ import sys
 import time
 
 from ground import PASSWORD
-from measure import Failed, Watch, command, wait_until_quiet
+from measure import Failed, Watch, command
 from rows import Bound, Method, Row
 from sessions import Client, Program, credentials
 
@@ -42,7 +42,7 @@ class Crowd(Row):
     def processes(self, peer, user, secret):
         """A client for each download, started at once; all discard what they get."""
         count, size = self.site.sizes.streams, self.site.sizes.piece
-        wait_until_quiet(self.bench.patience)
+        self.bench.settle()
         with Client(self.site, "ping", peer, secret, user=user) as pinger:
             pinger.go()
             pinger.line()
@@ -74,7 +74,7 @@ class Crowd(Row):
         """Our sessions are of one program, logged in before the clock starts; it verifies what it gets."""
         site, count, size = self.site, self.site.sizes.streams, self.site.sizes.piece
         argv = [f"{site.programs}/examples/downloads", str(ours.port), site.ca, "bench", site.password, "/piece.bin", str(count)]
-        wait_until_quiet(self.bench.patience)
+        self.bench.settle()
         with Client(site, "ping", ours, PASSWORD) as pinger, Program(argv) as downloads:
             pinger.go()
             pinger.line()
@@ -170,7 +170,7 @@ def make_entries(site, ours, count):
 
 
 def list_directory(row, ours, path):
-    wait_until_quiet(row.bench.patience)
+    row.bench.settle()
     pid = ours.children[0].pid
     with open(f"/proc/{pid}/clear_refs", "w") as file:
         file.write("5")

@@ -119,8 +119,8 @@ def measure(given, world):
 def report(given, rows, bench, began):
     short, unasked = [], []
     print(f"## {time.strftime('%F %H:%M')}, {machine()}")
-    print(f"\nmedians of {given.rounds} interleaved rounds{', small sizes' if given.quick else ''}; {bench.dirty} runs were repeated")
-    print(f"because others were at work; {time.monotonic() - began:.0f} s in all\n")
+    print(f"\nmedians of {given.rounds} interleaved rounds{', small sizes' if given.quick else ''}; others were at work during {bench.dirty} measurements,")
+    print(f"which were repeated where there was hope; {time.monotonic() - began:.0f} s in all\n")
     for row in rows:
         print(row.table(), end="\n\n")
         for met, _, sentence in row.verdicts():

@@ -8,7 +8,7 @@ import sys
 import time
 
 from ground import PASSWORD, Ours
-from measure import Failed, command, wait_until_quiet
+from measure import Failed, command
 from rows import Bound, Method, Row
 
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients.py")
@@ -66,7 +66,7 @@ class Connections(Row):
 
     def storm(self, server, count, at_once, secret, user="bench"):
         cores = min(os.cpu_count() or 1, at_once)
-        wait_until_quiet(self.bench.patience)
+        self.bench.settle()
         clients = [Client(self.site, "connect", server, secret, count // cores, at_once // cores, user=user) for _ in range(cores)]
         try:
             time.sleep(0.5)
@@ -196,7 +196,7 @@ class Storm(Row):
     def upload(self, logins):
         site, ours = self.site, self.world.ours
         ours.run("-rm /storm.bin")
-        wait_until_quiet(self.bench.patience)
+        self.bench.settle()
         upload = subprocess.Popen(ours.client(f"put -o /storm.bin {site.data}/big.bin"), stdin=-3, stdout=-3, stderr=-3)
         start = time.perf_counter()
         time.sleep(0.2)
