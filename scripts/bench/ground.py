@@ -139,7 +139,7 @@ class Server:
                 child.send_signal(signal.SIGTERM)
         for child in self.children:
             try:
-                child.wait(10)
+                child.wait(5)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()

@@ -134,11 +134,18 @@ def report(given, rows, bench, began):
     return short
 
 
+def leave(number, _):
+    """Ends in order: all that was started is stopped, and a second signal does not get in the way of that."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main():
     given = arguments()
     began = time.monotonic()
-    # So that all is tidied up.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
     bench = Bench(1, 0) if given.quick else Bench(15, 2)
     world, short = None, []
     try:
