@@ -20,7 +20,7 @@ fail() {
 install_packages() {
     local missing=() pair
     for pair in cc:gcc g++:g++ openssl:openssl gnutls-cli:gnutls-bin python3:python3 tmux:tmux systemd-analyze:systemd \
-        mkfs.ext4:e2fsprogs mount:mount ip:iproute2 nft:nftables; do
+        mkfs.ext4:e2fsprogs mount:mount ip:iproute2 nft:nftables valgrind:valgrind; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
@@ -125,6 +125,9 @@ step tests
 cargo test --workspace --locked
 step fuzzing
 fuzz
+# A report, not a condition.
+step "instructions of fixed workloads"
+scripts/instructions.sh || echo "they cannot be counted here"
 step documentation
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 install_deny

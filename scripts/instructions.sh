@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ $# -eq 0 ] || [ "$*" = --keep ] || { echo "usage: instructions.sh [--keep]" >&2; exit 2; }
 command -v valgrind >/dev/null || { echo "instructions.sh: install valgrind (Debian: apt install valgrind)" >&2; exit 1; }
 kept=tests/instructions.txt
-cargo build --quiet --release --locked --example workloads --package ftp-tests
+cargo build --quiet --release --locked --example workloads --package ftp-proto
 program=${CARGO_TARGET_DIR:-$PWD/target}/release/examples/workloads
 new=$(mktemp)
 trap 'rm -f -- "$new"' EXIT
