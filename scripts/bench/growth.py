@@ -5,7 +5,7 @@ import time
 
 from crowds import list_directory, make_entries
 from ground import PASSWORD
-from measure import Failed
+from measure import Drowned, Failed
 from rows import number
 from sessions import Client
 from transfers import Transfers
@@ -36,16 +36,19 @@ class Growth(Transfers):
             amount = first << step
             try:
                 figures = measure(amount)
+            except Drowned:
+                lines.append(f"| {amount:,} | too little to measure |" + " |" * (len(columns) - 1))
+                continue
             except Failed as fault:
                 lines.append(f"| {amount:,} | {fault} |" + " |" * (len(columns) - 1))
                 break
             seen.append((amount, figures))
             self.say(f"growth: {amount:,} {what}: {figures}")
             lines.append(f"| {amount:,} | " + " | ".join(number(figures[key]) for key in columns) + " |")
-        if len(seen) == STEPS:
+        if len(seen) > STEPS // 2:
             # A curve that is linear or better doubles at most with each step; the small end is mostly noise.
             lead = columns[0]
-            (half, early), (full, late) = seen[STEPS // 2], seen[-1]
+            (half, early), (full, late) = seen[-(STEPS // 2) - 1], seen[-1]
             times = late[lead] / max(early[lead], 1e-9)
             lines += ["", f"- {lead}: {full // half} times as much takes {times:.1f} times as much"]
         return "\n".join(lines)

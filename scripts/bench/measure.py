@@ -16,6 +16,10 @@ class Failed(Exception):
     """A method that cannot be measured here, and why."""
 
 
+class Drowned(Failed):
+    """A measurement of something that is smaller than the noise; the next one may be better."""
+
+
 def read(path):
     with open(path) as file:
         return file.read()

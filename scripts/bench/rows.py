@@ -1,6 +1,6 @@
 """What a row of the table is: methods that are measured in turn, and bounds that ours is held to."""
 
-from measure import Failed, median
+from measure import Drowned, Failed, median
 
 
 class Method:
@@ -35,7 +35,7 @@ class Bound:
         best = (min if self.less else max)(theirs, key=theirs.get)
         ratio = mine / theirs[best]
         met = holds(ratio)
-        whom = f"{self.called}, {best}" if best not in self.called else self.called
+        whom = best if self.called in best else self.called if best in self.called else f"{self.called}, {best}"
         return met, ratio, f"{said}: {ratio:.2f} x {whom} {asked}: {word(met)}"
 
 
@@ -55,7 +55,7 @@ class Row:
 
     def __init__(self, world):
         self.world, self.site, self.bench = world, world.site, world.bench
-        self.methods, self.runs, self.faults = [], {}, {}
+        self.methods, self.runs, self.faults, self.drowned = [], {}, {}, {}
 
     def prepare(self):
         raise NotImplementedError
@@ -67,6 +67,10 @@ class Row:
                 continue
             try:
                 figures = method.run()
+            except Drowned as fault:
+                self.drowned[method.name] = str(fault)
+                say(f"{self.name}: {method.name}: {fault}")
+                continue
             except Failed as fault:
                 self.faults[method.name] = str(fault)
                 say(f"{self.name}: {method.name}: {fault}")
@@ -86,7 +90,7 @@ class Row:
     def table(self):
         """As Markdown: a line for each method, ours first, with the ratio of ours to it; then the verdicts."""
         figures = self.figures()
-        columns = self.columns or tuple(dict.fromkeys(key for one in figures.values() for key in one))
+        columns = self.columns
         lead = columns[0]
         ours = figures.get("ours", {}).get(lead)
         lines = [f"### {self.title}", "", "| method | " + " | ".join(columns) + " | min-max | ours is |"]
@@ -98,7 +102,8 @@ class Row:
             spread = f"{number(min(values))}-{number(max(values))}" if values else ""
             ratio = f"{ours / figures[name][lead]:.2f} x" if ours and figures[name].get(lead) and name != "ours" else ""
             lines.append(f"| {name} | " + " | ".join(cells) + f" | {spread} | {ratio} |")
-        lines += [f"| {name} | not measured: {fault.splitlines()[0][:120]} |" + " |" * (len(columns) + 1) for name, fault in self.faults.items()]
+        faults = {**{name: fault for name, fault in self.drowned.items() if name not in self.runs}, **self.faults}
+        lines += [f"| {name} | not measured: {fault.splitlines()[0][:120]} |" + " |" * (len(columns) + 1) for name, fault in faults.items()]
         lines.append("")
         lines += [f"- {sentence}" for _, _, sentence in self.verdicts()]
         return "\n".join(lines)

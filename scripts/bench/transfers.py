@@ -2,7 +2,7 @@
 
 import os
 
-from measure import Failed, command
+from measure import Drowned, Failed, command
 from rows import Bound, Method, Row
 
 FTPS = "the best FTPS peer"
@@ -29,7 +29,10 @@ class Transfers(Row):
         before()
         for key in ("s", "server", "client"):
             least[key] = min(least.get(key, base[key]), base[key])
-        return {key: max(run[key] - least[key], 1e-6) for key in least}
+        figures = {key: run[key] - least[key] for key in least}
+        if figures["s"] <= 0 or figures["server"] <= 0:
+            raise Drowned("it took no longer than nothing: others were at work, or it is too little")
+        return figures
 
     def add(self, name, who, server, nothing, job, check, figures, before=lambda: None):
         """A method that is measured so; `figures` makes of seconds what is printed."""
