@@ -12,8 +12,8 @@ use crate::trust::{Ask, Fingerprint};
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::{CHUNK, PROTOCOL};
 use ftp_proto::message::{
-    Account, Body, Done, Entry, Greeting, Hello, Info, LoggedIn, Login, Op, PartEntry, Parts, PartsRemoved,
-    Removed, Reply, Request, Secret, Stat, Sum, body,
+    Account, Body, Done, Entry, Greeting, Hello, Info, Kept, LoggedIn, Login, Op, PartEntry, Parts,
+    PartsRemoved, Removed, Reply, Request, Secret, Stat, Sum, body,
 };
 use ftp_proto::{Chunk, Code, Etag, Frame, Printable, VirtualPath};
 use listing::Ahead;
@@ -292,7 +292,7 @@ impl Client {
     /// # Errors
     /// As the daemon says.
     pub fn sum(&mut self, path: &VirtualPath, md5: bool) -> Result<Sum, Failure> {
-        self.ask(Op::Sum { path: path.clone(), md5 })
+        self.ask(Op::Sum { path: path.clone(), md5, kept: Kept::Use })
     }
 
     /// The unfinished uploads.

@@ -131,7 +131,7 @@ impl Failure {
             | Code::NameRefused
             | Code::Conflict => Cause::NotPermitted,
             Code::QuotaExceeded | Code::TooManyFiles | Code::NoSpace => Cause::Full,
-            Code::Changed | Code::DigestMismatch => Cause::Verification,
+            Code::Changed | Code::DigestMismatch | Code::Damaged => Cause::Verification,
             Code::Timeout | Code::ShuttingDown => Cause::Connection,
             // Who presses Ctrl-C knows it without the daemon.
             Code::Aborted | Code::Busy | Code::BadRequest | Code::Unavailable | Code::Unsupported => {

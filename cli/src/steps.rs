@@ -95,7 +95,7 @@ fn described(op: &Op) -> String {
         Op::Rename { from, to, .. } => {
             format!("{} to {}", on("rename", from), ftp_proto::Printable(&to.to_string()))
         }
-        Op::Sum { path, md5 } => on(if *md5 { "sum with MD5" } else { "sum" }, path),
+        Op::Sum { path, md5, .. } => on(if *md5 { "sum with MD5" } else { "sum" }, path),
         Op::Parts => "parts".to_owned(),
         Op::PartsRm { .. } => "parts_rm".to_owned(),
         Op::Get(get) if get.offset > 0 => format!("{} from {}", on("get", &get.path), get.offset),

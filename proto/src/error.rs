@@ -56,6 +56,8 @@ pub enum Code {
     Changed,
     /// Bytes do not have the hash they came with.
     DigestMismatch,
+    /// A file's bytes on the server's disk are not those that were uploaded.
+    Damaged,
     /// Another session works on the same name.
     Conflict,
     /// At the client's wish.

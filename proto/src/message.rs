@@ -134,6 +134,9 @@ pub enum Op {
         /// Whether the MD5 is wanted too.
         #[serde(default)]
         md5: bool,
+        /// Whether kept values will do.
+        #[serde(default, skip_serializing_if = "Kept::is_use")]
+        kept: Kept,
     },
     /// The user's unfinished uploads.
     Parts,
@@ -178,6 +181,30 @@ pub struct Get {
     /// Whether the MD5 is wanted at the end.
     #[serde(default)]
     pub md5: bool,
+    /// Whether kept values will do.
+    #[serde(default, skip_serializing_if = "Kept::is_use")]
+    pub kept: Kept,
+}
+
+/// What is to be done with the values that the server kept of a file when it was uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// They go out with the bytes, unread by the server: the receiver's check is one of the disk too.
+    #[default]
+    Use,
+    /// The server reads and hashes the bytes and compares.
+    Check,
+    /// The bytes are taken as they are now.
+    Ignore,
+}
+
+impl Kept {
+    /// The default, which is not sent.
+    #[must_use]
+    pub fn is_use(&self) -> bool {
+        *self == Self::Use
+    }
 }
 
 /// The members of `put`.
@@ -374,8 +401,13 @@ mod tests {
     #[test]
     fn requests_read_as_the_document_writes_them() {
         let get = parse(r#"{"id":5,"op":"get","path":"/a/../b","new":[1],"offset":262144}"#).expect("a get");
-        let want =
-            Get { path: VirtualPath::new("/b").expect("good"), offset: 262_144, etag: None, md5: false };
+        let want = Get {
+            path: VirtualPath::new("/b").expect("good"),
+            offset: 262_144,
+            etag: None,
+            md5: false,
+            kept: Kept::Use,
+        };
         assert_eq!(get, Request { id: 5, op: Op::Get(want) });
         assert_eq!(parse(r#"{"op":"ping","id":9}"#), Ok(Request { id: 9, op: Op::Ping }));
         for op in OPS {

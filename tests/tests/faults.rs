@@ -42,8 +42,8 @@ const KINDS: [Op; 14] = [
     Op::SyncFolder,
 ];
 
-/// What a home takes that is held open: the user's folder, the home and its parts.
-const DESCRIPTORS: u64 = 3;
+/// What a home takes that is held open: the user's folder, the home, its parts and its trees.
+const DESCRIPTORS: u64 = 4;
 
 /// A daemon on a disk that fails, and somebody who has nothing to do with it.
 struct Lane {

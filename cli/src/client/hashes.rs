@@ -4,7 +4,7 @@ use super::{Client, Incoming};
 use crate::failure::{Cause, Failure};
 use crate::watch::Watch;
 use ftp_proto::VirtualPath;
-use ftp_proto::message::{Body, Op, Sum};
+use ftp_proto::message::{Body, Kept, Op, Sum};
 use std::collections::VecDeque;
 
 /// The most requests that hash a file and are under way at once.
@@ -28,7 +28,7 @@ impl Client {
         md5: bool,
         watch: &mut dyn Watch,
     ) -> Result<Sum, Failure> {
-        let id = self.send(Op::Sum { path: path.clone(), md5 })?;
+        let id = self.send(Op::Sum { path: path.clone(), md5, kept: Kept::Use })?;
         self.summed(id, watch)
     }
 
@@ -48,6 +48,7 @@ impl Client {
     pub fn sums(
         &mut self,
         paths: &[VirtualPath],
+        kept: Kept,
         watch: &mut dyn Watch,
         mut meanwhile: impl FnMut(usize, &mut dyn Watch),
     ) -> Result<Vec<Result<Sum, Failure>>, Failure> {
@@ -58,7 +59,7 @@ impl Client {
                 && under_way.len() < AT_ONCE
                 && (under_way.is_empty() || bytes + request_len(path) <= OUTSTANDING)
             {
-                let id = self.send(Op::Sum { path: path.clone(), md5: false })?;
+                let id = self.send(Op::Sum { path: path.clone(), md5: false, kept })?;
                 under_way.push_back((id, request_len(path)));
                 (sent, bytes) = (sent + 1, bytes + request_len(path));
             }

@@ -11,7 +11,7 @@ use crate::failure::{Cause, Failure, shown};
 use crate::progress::{Count, Progress, Subject};
 use crate::show;
 use crate::transfer::Opened;
-use ftp_proto::message::{Entry, Kind};
+use ftp_proto::message::{Entry, Kept, Kind};
 use ftp_proto::{Name, Printable, Root, VirtualPath};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -258,7 +258,7 @@ impl Found {
             if let [at] = alike[..] {
                 progress.file(subject(&pairs[at]));
             }
-            shell.session.client()?.sums(&paths, progress, |number, watch| {
+            shell.session.client()?.sums(&paths, Kept::Check, progress, |number, watch| {
                 if here[number].is_none() {
                     let file = Opened::open(&pairs[alike[number]].local);
                     let sum = file.and_then(|file| file.sum(false, &interrupt, watch));

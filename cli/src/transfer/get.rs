@@ -7,7 +7,7 @@ use crate::client::{Client, Incoming};
 use crate::failure::{Cause, Failure, shown};
 use crate::interrupt::Interrupt;
 use crate::watch::Watch;
-use ftp_proto::message::{Body, Get, GetBegin, GetEnd, Op};
+use ftp_proto::message::{Body, Get, GetBegin, GetEnd, Kept, Op};
 use ftp_proto::sidecar::Sidecar;
 use ftp_proto::{Code, Etag, PrefixHash, Tree, VirtualPath};
 use std::path::Path;
@@ -94,7 +94,7 @@ fn start(
     etag: Option<Etag>,
     watch: &mut dyn Watch,
 ) -> Result<(u64, GetBegin), Failure> {
-    let id = client.send(Op::Get(Get { path: remote.clone(), offset, etag, md5 }))?;
+    let id = client.send(Op::Get(Get { path: remote.clone(), offset, etag, md5, kept: Kept::Use }))?;
     match client.wait_watched(id, watch)? {
         Body::Begin(value) => {
             let begin: GetBegin = client.read(value)?;

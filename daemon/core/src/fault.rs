@@ -1,7 +1,7 @@
 //! What can fail, sorted by who must act, and the one road from there to the wire.
 
-use ftp_proto::Code;
 use ftp_proto::message::Refusal;
+use ftp_proto::{Code, Printable};
 use std::io;
 
 /// Why a job did not do what was asked.
@@ -17,6 +17,14 @@ pub enum Fault {
         what: &'static str,
         /// How the system answered.
         source: io::Error,
+    },
+    /// A file is not any more what was uploaded. Both must know: the client to send it again, the operator because the disk may be failing.
+    #[error("{} was damaged on the disk since it was uploaded, at byte {offset} or after", Printable(path))]
+    Damaged {
+        /// Which, as the user names it.
+        path: String,
+        /// Where the chunk begins that differs.
+        offset: u64,
     },
     /// We must act: something that cannot be, was.
     #[error("a bug: {0}")]
@@ -47,6 +55,11 @@ impl Fault {
                 Refusal::new(Code::NoSpace, "the server's disk is full")
                     .hint("tell the administrator; what was sent is kept")
             }
+            Self::Damaged { offset, .. } => Refusal::new(
+                Code::Damaged,
+                format!("the file was damaged on the server's disk since it was uploaded, at byte {offset} or after"),
+            )
+            .hint("upload it again from a good copy, and tell the administrator"),
             Self::Local { .. } | Self::Bug(_) => {
                 Refusal::new(Code::Unavailable, "something failed at the server")
                     .hint("its log says what; tell the administrator")

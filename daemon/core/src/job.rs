@@ -4,7 +4,7 @@ use crate::account::password::PasswordHash;
 use crate::fault::{During as _, Fault};
 use crate::transfer::{Appended, Published, PutFailed, Read, Sink, Source};
 use crate::vfs::{Durability, Home, Lister, Renamed, Storage, Survey};
-use ftp_proto::message::{Entry, Get, Page, PartEntry, Put, PutEnd, Secret};
+use ftp_proto::message::{Entry, Get, Kept, Page, PartEntry, Put, PutEnd, Secret};
 use ftp_proto::{Chunk, Etag, UserName, VirtualPath};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -122,8 +122,10 @@ pub enum Job {
         path: VirtualPath,
         /// Whether the MD5 is wanted.
         md5: bool,
+        /// Whether kept values will do.
+        kept: Kept,
     },
-    /// Hash the next slice of what is not sent. See [`Source::hash_slice`].
+    /// Hash, or prove, the next slice of what is not sent. See [`Source::hash_slice`].
     HashSource(Box<Source>),
     /// Read the next chunks into these buffers. See [`Source::read`].
     Read(Box<Source>, Vec<Vec<u8>>),
@@ -236,7 +238,9 @@ impl Job {
                 Outcome::PartsRemoved(removed, result)
             }
             Self::OpenGet { home, get } => Outcome::Read(Source::open_get(&home, &get)),
-            Self::OpenSum { home, path, md5 } => Outcome::Read(Source::open_sum(&home, &path, md5)),
+            Self::OpenSum { home, path, md5, kept } => {
+                Outcome::Read(Source::open_sum(&home, &path, md5, kept))
+            }
             Self::HashSource(source) => Outcome::Read(source.hash_slice()),
             Self::Read(source, buffers) => Outcome::Read(source.read(buffers)),
             Self::OpenPut { home, put } => Outcome::Sink(Sink::open(home, put).map(Box::new)),

@@ -30,6 +30,8 @@ pub const SOURCES: usize = 65_536;
 pub const BATCH: usize = 4;
 /// Bytes hashed in one job while a part is checked again.
 pub const REHASH_SLICE: u64 = 64 * 1024 * 1024;
+/// Kept values merged in one job: those of 16 GiB.
+pub const PROOF_SLICE: u64 = 65_536;
 /// The most bytes of requests that wait in one session.
 pub const REQUEST_BYTES: usize = 1024 * 1024;
 /// A session takes no further request while this many bytes of replies wait.

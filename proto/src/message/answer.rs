@@ -141,6 +141,9 @@ pub struct Sum {
     /// Its MD5, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub md5: Option<Md5Sum>,
+    /// The root is that of what was uploaded: nothing was read now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 /// An unfinished upload.
@@ -185,6 +188,9 @@ pub struct GetBegin {
     pub etag: Etag,
     /// The prefix hash up to the offset that was asked for.
     pub prefix: PrefixHash,
+    /// The values that follow are those of what was uploaded: where bytes differ from them, the disk may be at fault.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 /// The `ok` of `get`.

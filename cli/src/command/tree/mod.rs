@@ -21,7 +21,7 @@ use crate::failure::{Cause, Failure};
 use crate::progress::Progress;
 use crate::show;
 use crate::transfer::{LocalSum, Opened};
-use ftp_proto::message::Entry;
+use ftp_proto::message::{Entry, Kept};
 use ftp_proto::{Name, Printable, VirtualPath};
 use std::path::{Path, PathBuf};
 
@@ -141,7 +141,7 @@ pub(super) fn together<'a>(
     let interrupt = shell.session.interrupt();
     let mut here: Vec<Option<LocalSum>> = vec![None; paths.len()];
     let sums = keep_trying(shell, progress, |shell, progress| {
-        shell.session.client()?.sums(&paths, progress, |number, watch| {
+        shell.session.client()?.sums(&paths, Kept::Use, progress, |number, watch| {
             if here[number].is_none()
                 && let Some(file) = open(alike[number])
             {

@@ -55,7 +55,7 @@ pub(super) fn start(id: u64, op: Op, cx: &mut Context<'_>) -> Task {
     let (doing, job) = match op {
         Op::Stat { path } => (Doing::Stat, Job::Stat { home, path }),
         Op::List { path } => (Doing::Listing(0), Job::List { home, path }),
-        Op::Sum { path, md5 } => (Doing::Sum, Job::OpenSum { home, path, md5 }),
+        Op::Sum { path, md5, kept } => (Doing::Sum, Job::OpenSum { home, path, md5, kept }),
         Op::Parts => (Doing::Parts, Job::Parts { home }),
         Op::Rmdir { path } => (Doing::Changing(record("rmdir", &path, None)), Job::Rmdir { home, path }),
         Op::Rm { path } => (Doing::Changing(record("rm", &path, None)), Job::Rm { home, path }),
@@ -266,7 +266,7 @@ fn sum(id: u64, source: Box<crate::transfer::Source>, cx: &mut Context<'_>) -> T
     } else {
         let end = source.end();
         let (size, mtime, etag) = (source.size(), source.mtime(), source.etag());
-        cx.fx.ok(id, &Sum { size, mtime, etag, root: end.root, md5: end.md5 });
+        cx.fx.ok(id, &Sum { size, mtime, etag, root: end.root, md5: end.md5, kept: source.is_skipped() });
     }
     cx.fx.submit(Job::CloseSource(source));
     Task::Command(Command { id: 0, doing: Doing::Closing })

@@ -92,8 +92,8 @@ impl Download {
         if !self.begun {
             self.begun = true;
             let (size, mtime, etag) = (source.size(), source.mtime(), source.etag());
-            let prefix = source.prefix();
-            cx.fx.say(&Reply::begin(self.id, &GetBegin { size, mtime, etag, prefix }));
+            let (prefix, kept) = (source.prefix(), source.is_kept());
+            cx.fx.say(&Reply::begin(self.id, &GetBegin { size, mtime, etag, prefix, kept }));
         }
         for chunk in chunks {
             self.bytes += chunk.data().len() as u64;

@@ -3,6 +3,7 @@
 //! Both read or write chunk by chunk and keep the [`Tree`](ftp_proto::Tree) of the values, so that the root is known at the end without reading again.
 //! Everything here blocks: only workers call it.
 
+mod kept;
 mod sink;
 mod source;
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use super::part_id;
 use crate::fault::{During as _, Fault};
 use crate::limits::REHASH_SLICE;
+use crate::vfs::trees::Taken;
 use crate::vfs::{Home, OpenFile, parts::read_head};
 use ftp_proto::digest::Md5;
 use ftp_proto::limits::{CHUNK, VALUE};
@@ -214,11 +215,19 @@ impl Sink {
         match published {
             Err(fault) => Err(self.fail(fault)),
             Ok((replaced, synced)) => {
-                let dropped = self.home.remove_part(&cv_name(self.id)).map(|_| ());
+                let kept = self.keep_values(end);
+                let dropped =
+                    if kept { Ok(()) } else { self.home.remove_part(&cv_name(self.id)).map(|_| ()) };
                 let stored = stored(&*self.part, &self.put, end);
                 Ok(Published { stored, replaced, unsynced: synced.and(dropped).err() })
             }
         }
+    }
+
+    /// The values that it came with are the tree of the file from now on, if they are of use.
+    fn keep_values(&self, end: &PutEnd) -> bool {
+        let taken = Taken { file: &*self.cv, end: self.value_at(), root: end.root };
+        self.home.keep_uploaded_tree(&taken, &cv_name(self.id), &*self.part, self.put.mtime)
     }
 
     /// Closes the part and says how many bytes it holds, if the disk says so. One without any is dropped: there is nothing to go on with.

@@ -1,4 +1,5 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests race, wait and make sockets")]
+mod kept;
 mod resume;
 mod sinks;
 mod sources;

@@ -1,7 +1,7 @@
 //! Reading directories: pages for a client, and the walk that a ledger starts from.
 
 use super::look;
-use super::storage::{Entries, Folder};
+use super::storage::{Entries, Facts, Folder};
 use crate::fault::{During as _, Fault};
 use ftp_proto::Name;
 use ftp_proto::limits::{DEPTH, PAGE_BYTES, PAGE_ENTRIES};
@@ -75,8 +75,8 @@ pub(super) struct Count {
     pub(super) depth: usize,
 }
 
-/// Counts everything below a directory, whatever its names; the stack is as deep as the tree, which is bounded.
-pub(super) fn count(root: Box<dyn Folder>) -> Result<Count, Fault> {
+/// Counts everything below a directory, whatever its names, and shows it to `see`; the stack is as deep as the tree, which is bounded.
+pub(super) fn count(root: Box<dyn Folder>, see: &mut dyn FnMut(&Facts)) -> Result<Count, Fault> {
     let mut count = Count::default();
     let mut stack = vec![Lister::new(root)?];
     loop {
@@ -92,6 +92,7 @@ pub(super) fn count(root: Box<dyn Folder>) -> Result<Count, Fault> {
             Err(Errno::NOENT) => continue,
             Err(error) => return Err(error).during("look at a name"),
         };
+        see(&facts);
         count.entries += 1;
         count.bytes += facts.size;
         count.files += u64::from(facts.kind == Kind::File);

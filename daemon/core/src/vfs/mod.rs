@@ -3,11 +3,12 @@
 //! ```text
 //! users/<name>/home        what the client sees as '/'
 //! users/<name>/parts       <id>.part and <id>.cv: unfinished uploads; no client can name anything here
+//! users/<name>/trees       <inode>: the values of a file's chunks; nor anything here
 //! users/<name>/last_login  one line for the administrator
 //! ```
 //!
 //! `storage` says what is needed of a disk, and `jail` has the system calls of the real one; `listing` reads directories, `parts` keeps what is
-//! unfinished. Everything here blocks: only workers call it.
+//! unfinished, `trees` what files should be. Everything here blocks: only workers call it.
 
 mod explain;
 mod jail;
@@ -16,6 +17,7 @@ pub(crate) mod parts;
 mod storage;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod trees;
 
 pub use jail::Jail;
 pub use listing::Lister;
@@ -46,6 +48,8 @@ pub struct Home {
     folder: Box<dyn Folder>,
     root: Box<dyn Folder>,
     parts: Box<dyn Folder>,
+    /// None where it cannot be had: everything works without.
+    trees: Option<Box<dyn Folder>>,
     /// Held from looking at a name to changing it, so that what is reported as freed or replaced is exact. Never held over a sync.
     names: Mutex<()>,
     durability: Durability,
@@ -82,19 +86,28 @@ impl Home {
         let users = storage.users().during("open the folder of all users")?;
         let folder = own(&*users, user.as_str())?;
         let (root, parts) = (own(&*folder, "home")?, own(&*folder, "parts")?);
-        let home = Self { folder, root, parts, names: Mutex::new(()), durability };
+        let trees = own(&*folder, "trees").ok();
+        let home = Self { folder, root, parts, trees, names: Mutex::new(()), durability };
         home.sync(&*users)?;
         home.sync(&*home.folder)?;
         home.tidy_parts()?;
         Ok(home)
     }
 
-    /// Counts everything.
+    /// Counts everything, and drops the trees of files that are not there. No session of the user may be open.
     ///
     /// # Errors
     /// Something cannot be read.
     pub fn survey(&self) -> Result<Survey, Fault> {
-        let count = listing::count(self.root.directory(".".as_ref()).during("open a user's folder")?)?;
+        let root = self.root.directory(".".as_ref()).during("open a user's folder")?;
+        let trees = self.tidy_trees();
+        let mut is_there = vec![false; trees.len()];
+        let count = listing::count(root, &mut |facts| {
+            if let Ok(at) = trees.binary_search(&facts.inode) {
+                is_there[at] |= facts.kind == Kind::File && trees::is_worth(facts.size);
+            }
+        })?;
+        self.drop_trees(trees.iter().zip(is_there).filter(|(_, there)| !there).map(|(inode, _)| *inode));
         Ok(Survey {
             bytes: count.bytes,
             entries: count.entries,
@@ -221,6 +234,7 @@ impl Home {
             let facts = look(&*dir, leaf)?.ok_or_else(|| not_found(path))?;
             expect_file(&facts, path)?;
             dir.unlink(leaf).map_err(|error| denied(error, path, "remove a file"))?;
+            self.drop_tree(&facts);
             facts.size
         };
         self.sync(&*dir)?;
@@ -255,6 +269,8 @@ impl Home {
                 from_dir
                     .rename(from_leaf, &*to_dir, to_leaf, there.is_some())
                     .map_err(|error| denied(error, to, "rename"))?;
+                there.iter().for_each(|there| self.drop_tree(there));
+                self.reseal_tree(&what, &*to_dir, to_leaf);
             }
             there.map(|there| there.size)
         };
@@ -270,7 +286,7 @@ impl Home {
         }
         let Ok(tree) = self.directory(from.names(), from) else { return Ok(()) };
         // A file in the deepest directory is one more level.
-        if to.names().len() + listing::count(tree)?.depth + 1 > DEPTH {
+        if to.names().len() + listing::count(tree, &mut |_| ())?.depth + 1 > DEPTH {
             return Err(Fault::refused(
                 Code::NameRefused,
                 format!("a path would have more than {DEPTH} names"),
@@ -302,6 +318,7 @@ impl Home {
             self.parts
                 .rename(part, &*dir, leaf, there.is_some())
                 .map_err(|error| denied(error, path, "rename"))?;
+            there.iter().for_each(|there| self.drop_tree(there));
             there.map(|there| there.size)
         };
         Ok((replaced, self.sync(&*dir)))

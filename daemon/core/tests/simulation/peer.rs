@@ -8,7 +8,7 @@ use ftp_core::machine::{ChannelId, Machine as _};
 use ftp_core::session::Session;
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::CHUNK;
-use ftp_proto::{Deframer, Frame};
+use ftp_proto::{Deframer, Frame, tree};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -67,6 +67,7 @@ enum What {
     Stat {
         path: String,
     },
+    Sum,
     /// Nothing to remember.
     Other,
 }
@@ -79,6 +80,8 @@ struct Download {
     expect: Option<usize>,
     /// The version, once it is known.
     etag: Option<String>,
+    /// The size that was told.
+    size: u64,
     bytes: Vec<u8>,
 }
 
@@ -264,21 +267,24 @@ impl Peer {
 
     fn ask_reading(&mut self, rng: &mut Rng) {
         let path = self.path(rng);
+        let kept = ["use", "use", "check", "ignore"][rng.usize(0..4)];
         match rng.u8(0..6) {
             0 => self.say(What::Stat { path: path.clone() }, json!({"op": "stat", "path": path})),
             1 => self.say(What::Other, json!({"op": "list", "path": "/"})),
-            2 => self.say(What::Other, json!({"op": "sum", "path": path})),
+            2 => {
+                self.say(What::Sum, json!({"op": "sum", "path": path, "kept": kept, "md5": rng.bool()}));
+            }
             3 if self.seen.is_some() => {
                 let (path, etag, content) = self.seen.clone().expect("just asked");
                 let from = CHUNK.min(LIBRARY[content].bytes.len() / CHUNK * CHUNK);
-                let message = json!({"op": "get", "path": path, "offset": from, "etag": etag});
+                let message = json!({"op": "get", "path": path, "offset": from, "etag": etag, "kept": kept});
                 self.say(
                     What::Get(Download { path, from, expect: Some(content), ..Download::default() }),
                     message,
                 );
             }
             _ => {
-                let message = json!({"op": "get", "path": path});
+                let message = json!({"op": "get", "path": path, "kept": kept});
                 self.say(What::Get(Download { path, ..Download::default() }), message);
             }
         }
@@ -315,7 +321,14 @@ impl Peer {
             match frame {
                 None => {}
                 Some(Frame::Chunk(chunk)) => match self.asked.front_mut() {
-                    Some(Asked { what: What::Get(Download { bytes, etag: Some(_), .. }), .. }) => {
+                    Some(Asked {
+                        what: What::Get(Download { from, size, bytes, etag: Some(_), .. }),
+                        ..
+                    }) => {
+                        let at = (*from + bytes.len()) as u64;
+                        if tree::value(*size, at, chunk.data()) != chunk.value() {
+                            return Err(format!("a chunk at {at} came with another value"));
+                        }
                         bytes.extend_from_slice(chunk.data());
                     }
                     other => return Err(format!("a chunk came for {other:?}")),
@@ -362,8 +375,12 @@ impl Peer {
     fn on_begin(&mut self, begin: &Value) -> Result<(), String> {
         let front = self.asked.front_mut().expect("just seen");
         match &mut front.what {
-            What::Get(Download { from, expect, etag, .. }) => {
+            What::Get(Download { from, expect, etag, size, .. }) => {
                 *etag = begin["etag"].as_str().map(str::to_owned);
+                *size = begin["size"].as_u64().ok_or("no size")?;
+                if begin["kept"] == true {
+                    TALLY.kept.up();
+                }
                 if let Some(content) = *expect {
                     let prefix = begin["prefix"] == json!(LIBRARY[content].prefixes[*from / CHUNK]);
                     if begin["size"] != LIBRARY[content].size() || !prefix {
@@ -437,7 +454,19 @@ impl Peer {
     }
 
     fn on_end(&mut self, what: What, code: Option<&str>, message: &Value) -> Result<(), String> {
+        if code == Some("damaged") {
+            return Err("a good file is called damaged".into());
+        }
         match what {
+            What::Sum if code.is_none() => {
+                let root = &message["ok"]["root"];
+                if !LIBRARY.iter().any(|content| *root == json!(content.root)) {
+                    return Err("a sum of what was never put".into());
+                }
+                if message["ok"]["kept"] == true {
+                    TALLY.kept.up();
+                }
+            }
             What::Login => {
                 if code.is_none() {
                     self.stage = Stage::User;
@@ -459,13 +488,13 @@ impl Peer {
                 }
             }
             What::Get(download) if code.is_none() => self.on_downloaded(download, message)?,
-            What::Get(_) | What::Stat { .. } | What::Other => {}
+            What::Get(_) | What::Sum | What::Stat { .. } | What::Other => {}
         }
         Ok(())
     }
 
     fn on_downloaded(&mut self, download: Download, message: &Value) -> Result<(), String> {
-        let Download { path, from, expect, etag, bytes } = download;
+        let Download { path, from, expect, etag, bytes, .. } = download;
         let came = match expect {
             Some(content) => Some(content).filter(|content| LIBRARY[*content].bytes[from..] == bytes),
             None => find(&bytes),

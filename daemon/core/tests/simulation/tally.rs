@@ -24,6 +24,7 @@ tally! {
     failed: "changes that a failing disk left open",
     downloads: "whole downloads",
     resumed_downloads: "downloads resumed",
+    kept: "downloads and sums out of kept trees",
     resumed_uploads: "uploads resumed",
     jobs: "jobs",
     failures: "jobs that met a failing disk",

@@ -1,4 +1,5 @@
 use super::*;
+use ftp_proto::message::Kept as Wish;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ impl Ground {
 
     fn get(&self, offset: usize) -> Get {
         let etag = self.home.stat(&path("/file")).expect("there").etag;
-        Get { path: path("/file"), offset: offset as u64, etag, md5: true }
+        Get { path: path("/file"), offset: offset as u64, etag, md5: true, kept: Wish::Use }
     }
 
     fn first(&self, offset: usize) -> Result<Box<Read>, Fault> {
@@ -29,7 +30,7 @@ impl Ground {
 }
 
 /// Reads to the end.
-fn rest(read: Read) -> Result<(Vec<Chunk>, Box<Source>), Fault> {
+pub(super) fn rest(read: Read) -> Result<(Vec<Chunk>, Box<Source>), Fault> {
     let Read { mut source, mut chunks } = read;
     while source.is_hashing() {
         let read = source.hash_slice()?;
@@ -45,11 +46,11 @@ fn rest(read: Read) -> Result<(Vec<Chunk>, Box<Source>), Fault> {
     Ok((chunks, source))
 }
 
-fn data(chunks: &[Chunk]) -> Vec<u8> {
+pub(super) fn data(chunks: &[Chunk]) -> Vec<u8> {
     chunks.iter().flat_map(|chunk| chunk.data().to_vec()).collect()
 }
 
-fn refused<T>(result: Result<T, Fault>) -> Code {
+pub(super) fn refused<T>(result: Result<T, Fault>) -> Code {
     code(&result.err().expect("it is refused"))
 }
 
@@ -74,7 +75,8 @@ fn a_download_from_any_offset_is_the_file() {
             assert_eq!((Some(source.etag()), source.mtime()), (entry.etag, entry.mtime));
         }
         let (none, source) =
-            rest(*Source::open_sum(&ground.home, &path("/file"), false).expect("opened")).expect("read");
+            rest(*Source::open_sum(&ground.home, &path("/file"), false, Wish::Use).expect("opened"))
+                .expect("read");
         assert_eq!((none.len(), source.end().root, source.end().md5), (0, root(&bytes), None));
     }
 }
@@ -96,7 +98,7 @@ fn an_offset_that_is_none_is_refused() {
     }
     let none = Get { path: path("/none"), ..ground.get(0) };
     assert_eq!(refused(Source::open_get(&ground.home, &none)), Code::NotFound);
-    assert_eq!(refused(Source::open_sum(&ground.home, &path("/none"), false)), Code::NotFound);
+    assert_eq!(refused(Source::open_sum(&ground.home, &path("/none"), false, Wish::Use)), Code::NotFound);
 }
 
 #[test]
