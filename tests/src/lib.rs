@@ -18,6 +18,7 @@ pub mod process;
 pub mod proxy;
 pub mod quiet;
 pub mod ranks;
+pub mod rot;
 pub mod sample;
 pub mod screen;
 pub mod script;

@@ -32,7 +32,7 @@ pub fn get(
             part.check(interrupt, watch)?;
             go_on(client, remote, md5, &mut part, etag, watch)
         }
-        None => start(client, remote, md5, 0, None, watch),
+        None => start(client, whole(remote, md5), watch),
     };
     let (id, begin) = match begun {
         Ok(begun) => begun,
@@ -55,7 +55,27 @@ pub fn get(
             return Err(failure);
         }
     }
-    receive(client, id, part, place, &begin, watch)
+    receive(client, id, remote, part, place, &begin, watch)
+}
+
+/// Has the server look at its file from here on: bytes did not have the values that it kept of them, and that can be its disk or the way here.
+fn look_again(
+    client: &mut Client,
+    remote: &VirtualPath,
+    part: &Part<'_>,
+    begin: &GetBegin,
+    watch: &mut dyn Watch,
+) -> Result<u64, Failure> {
+    watch.note("what arrived is not what was uploaded; having the server check its file");
+    let md5 = part.md5().is_some();
+    let (offset, etag) = (part.offset(), Some(begin.etag));
+    let rest = Get { path: remote.clone(), offset, etag, md5, kept: Kept::Check };
+    let (id, again) = start(client, rest, watch)?;
+    if again.prefix != part.tree().prefix() || (again.etag, again.size) != (begin.etag, begin.size) {
+        client.abort(id)?;
+        return Err(Failure::new(Cause::Verification, "the server's file is another one than a moment ago"));
+    }
+    Ok(id)
 }
 
 /// Goes on with a part if it is of the version that is at the server, else from 0.
@@ -71,7 +91,8 @@ fn go_on(
     let same = |begin: &GetBegin, part: &Part<'_>| {
         begin.prefix == part.tree().prefix() && begin.etag == etag && begin.size == part.size()
     };
-    match start(client, remote, md5, offset, Some(etag), watch) {
+    let rest = Get { path: remote.clone(), offset, etag: Some(etag), md5, kept: Kept::Use };
+    match start(client, rest, watch) {
         Ok((id, begin)) if same(&begin, part) => return Ok((id, begin)),
         Ok((id, _)) => {
             client.abort(id)?;
@@ -83,18 +104,17 @@ fn go_on(
         Err(failure) => return Err(failure),
     }
     part.restart(Sidecar { path: remote.to_string(), size: 0, mtime: 0, etag: None })?;
-    start(client, remote, md5, 0, None, watch)
+    start(client, whole(remote, md5), watch)
 }
 
-fn start(
-    client: &mut Client,
-    remote: &VirtualPath,
-    md5: bool,
-    offset: u64,
-    etag: Option<Etag>,
-    watch: &mut dyn Watch,
-) -> Result<(u64, GetBegin), Failure> {
-    let id = client.send(Op::Get(Get { path: remote.clone(), offset, etag, md5, kept: Kept::Use }))?;
+/// All of a file, whichever version it is.
+fn whole(remote: &VirtualPath, md5: bool) -> Get {
+    Get { path: remote.clone(), offset: 0, etag: None, md5, kept: Kept::Use }
+}
+
+fn start(client: &mut Client, get: Get, watch: &mut dyn Watch) -> Result<(u64, GetBegin), Failure> {
+    let offset = get.offset;
+    let id = client.send(Op::Get(get))?;
     match client.wait_watched(id, watch)? {
         Body::Begin(value) => {
             let begin: GetBegin = client.read(value)?;
@@ -114,7 +134,8 @@ fn empty() -> PrefixHash {
 
 fn receive(
     client: &mut Client,
-    id: u64,
+    mut id: u64,
+    remote: &VirtualPath,
     mut part: Part<'_>,
     place: &Place,
     begin: &GetBegin,
@@ -122,6 +143,7 @@ fn receive(
 ) -> Result<Report, Failure> {
     let resumed = part.offset();
     let began = Instant::now();
+    let mut may_look_again = begin.kept;
     watch.begin(begin.size, resumed);
     let end: GetEnd = loop {
         match client.wait(id, &mut || watch.at(part.offset()))? {
@@ -130,7 +152,10 @@ fn receive(
                 client.recycle(chunk);
                 if let Err(failure) = appended {
                     client.abort(id)?;
-                    return Err(failure);
+                    if failure.cause != Cause::Verification || !std::mem::take(&mut may_look_again) {
+                        return Err(failure);
+                    }
+                    id = look_again(client, remote, &part, begin, watch)?;
                 }
                 watch.at(part.offset());
             }
