@@ -1,12 +1,20 @@
-//! What idle sessions cost the daemon: logs in many times and reads the daemon's PSS before and after.
+//! What idle sessions cost the daemon: logs in many times by session token, then reads the daemon's PSS, and its processor time while nothing happens.
 //!
-//! `idle_sessions PORT CA USER PASSWORD_FILE COUNT DAEMON_PID`
+//! `idle_sessions PORT CA USER PASSWORD_FILE COUNT DAEMON_PID`, with a daemon that nobody has used and that allows COUNT + 1 connections.
 
-use ftp_tests::wire::Wire;
+use ftp_tests::crowd::{Crowd, address, allow_many};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
 
+/// By then the clocks of the logins have run out as well, and nothing is left to look at.
+const SETTLED: Duration = Duration::from_secs(16);
+/// How long it is watched.
+const WATCH: Duration = Duration::from_secs(10);
+/// A tick of /proc/PID/stat: USER_HZ is 100 wherever Linux runs.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Proportional memory of a process, in KiB.
 fn pss(pid: &str) -> u64 {
     let rollup =
         std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the daemon runs, and is ours");
@@ -14,31 +22,46 @@ fn pss(pid: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
+/// Processor time of a process, in ticks.
+fn ticks(pid: &str) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the daemon runs");
+    // The name before may have anything in it; user and system time are the 12th and 13th after.
+    let (_, rest) = stat.rsplit_once(')').expect("a name");
+    rest.split_whitespace().skip(11).take(2).map(|number| number.parse::<u32>().expect("a number")).sum()
+}
+
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [port, ca, user, password, count, pid] = arguments.as_slice() else {
         panic!("idle_sessions PORT CA USER PASSWORD_FILE COUNT DAEMON_PID");
     };
-    let port = port.parse().expect("a port");
+    allow_many();
+    let empty = pss(pid);
+    let crowd = Crowd::new(port.parse().expect("a port"), Path::new(ca));
     let count: u64 = count.parse().expect("a number");
     let password = std::fs::read_to_string(password).expect("readable");
-    let mut first = Wire::open(port, Path::new(ca)).expect("open");
+    let mut first = crowd.enter(address(0)).expect("greeted");
     let answer = first.login(user, password.trim_end()).expect("an answer");
     let token = answer["ok"]["token"].as_str().expect("logged in").to_owned();
-    std::thread::sleep(Duration::from_secs(2));
-    let before = pss(pid);
     let mut sessions = Vec::new();
-    for _ in 0..count {
-        let mut wire = Wire::open(port, Path::new(ca)).expect("open");
-        let answer = wire.ask(json!({"op": "login", "user": user, "token": token})).expect("an answer");
+    for n in 0..count {
+        let mut session = crowd.enter(address(1 + n)).expect("greeted");
+        session.send(1, json!({"op": "login", "user": user, "token": token})).expect("sent");
+        let answer = session.message().expect("an answer");
         assert!(answer.get("ok").is_some(), "{answer}");
-        wire.ask(json!({"op": "stat", "path": "/"})).expect("an answer");
-        sessions.push(wire);
+        session.send(2, json!({"op": "stat", "path": "/"})).expect("sent");
+        session.message().expect("an answer");
+        session.rest();
+        sessions.push(session);
     }
-    std::thread::sleep(Duration::from_secs(2));
-    let after = pss(pid);
+    std::thread::sleep(SETTLED);
+    let full = pss(pid);
+    let began = ticks(pid);
+    std::thread::sleep(WATCH);
+    let busy = (ticks(pid) - began) * TICK;
     println!(
-        "{count} sessions: {before} KiB before, {after} KiB after, {} KiB each",
-        (after - before) / count
+        "{count} sessions: {empty} KiB before, {full} KiB after, {:.1} KiB each; {:.2} % of a processor while idle",
+        (full as f64 - empty as f64) / count as f64,
+        100.0 * busy.as_secs_f64() / WATCH.as_secs_f64()
     );
 }

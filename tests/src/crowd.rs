@@ -152,6 +152,12 @@ impl Guest {
         self.raw(&frame(1, members.to_string().as_bytes()))
     }
 
+    /// Lets go of buffers: it says nothing for a while.
+    pub fn rest(&mut self) {
+        self.pump.shrink();
+        self.deframer.shrink();
+    }
+
     /// Asks for a login and waits for the answer.
     ///
     /// # Errors
