@@ -5,14 +5,13 @@ use super::token::ConnId;
 use super::workers::Workers;
 use crate::logging::Logs;
 use ftp_core::machine::{Action, ChannelId, Event, Machine};
+use ftp_tls::Spares;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const CH: ChannelId = ChannelId::CONTROL;
 /// Bytes that a connection may move before the next has its turn.
 pub(super) const BUDGET: usize = 256 * 1024;
-/// A connection in which nothing moved for so long gives its buffers back.
-const WARM: Duration = Duration::from_secs(1);
 
 /// A connection. Its machine outlives its link until its last job has come home.
 pub(super) struct Conn {
@@ -25,8 +24,6 @@ pub(super) struct Conn {
     told_closed: bool,
     /// When the timers will look at it.
     pub(super) timer: Option<Instant>,
-    /// When bytes last moved; none once its buffers were given back.
-    warm: Option<Instant>,
 }
 
 /// How a turn ended.
@@ -42,16 +39,7 @@ pub(super) enum Turn {
 
 impl Conn {
     pub(super) fn new(id: ConnId, peer: SocketAddr, machine: Box<dyn Machine>, link: Link) -> Self {
-        Self {
-            id,
-            peer,
-            machine,
-            link: Some(link),
-            opened: false,
-            told_closed: false,
-            timer: None,
-            warm: None,
-        }
+        Self { id, peer, machine, link: Some(link), opened: false, told_closed: false, timer: None }
     }
 
     /// From where it came.
@@ -96,8 +84,18 @@ impl Conn {
     }
 
     /// Moves what can be moved, at most `budget` bytes.
-    pub(super) fn turn(&mut self, now: Instant, budget: usize, workers: &Workers, logs: &Logs) -> Turn {
+    pub(super) fn turn(
+        &mut self,
+        now: Instant,
+        budget: usize,
+        spares: &mut Spares,
+        workers: &Workers,
+        logs: &Logs,
+    ) -> Turn {
         let mut moved = 0;
+        if let Some(link) = &mut self.link {
+            link.lend(spares);
+        }
         while moved < budget && self.link.is_some() {
             match self.step(now, workers, logs) {
                 Ok(0) => break,
@@ -113,8 +111,8 @@ impl Conn {
                 }
             }
         }
-        if moved > 0 {
-            self.warm = Some(now);
+        if let Some(link) = &mut self.link {
+            link.give_back(spares);
         }
         if self.link.is_none() && !self.machine.has_job() {
             return Turn::Gone;
@@ -188,20 +186,6 @@ impl Conn {
     fn lose(&mut self, now: Instant, workers: &Workers, logs: &Logs) {
         if self.link.take().is_some() {
             self.tell(now, Event::Lost(CH), workers, logs);
-        }
-    }
-
-    /// Gives buffers back, if nothing moved for a while; false while they are still warm.
-    pub(super) fn cool(&mut self, now: Instant) -> bool {
-        match self.warm {
-            Some(at) if now.saturating_duration_since(at) < WARM => false,
-            _ => {
-                self.warm = None;
-                if let Some(link) = &mut self.link {
-                    link.shrink();
-                }
-                true
-            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One socket and its TLS: the only place where records meet a socket.
 
 use ftp_proto::message::TlsFacts;
-use ftp_tls::{Pump, TlsFault};
+use ftp_tls::{Pump, Spares, TlsFault};
 use mio::net::TcpStream;
 use rustls::ServerConfig;
 use std::io::{self, Read as _, Write as _};
@@ -206,8 +206,13 @@ impl Link {
         })
     }
 
-    /// Lets go of memory.
-    pub(super) fn shrink(&mut self) {
-        self.pump.shrink();
+    /// Gives it memory for a turn.
+    pub(super) fn lend(&mut self, spares: &mut Spares) {
+        self.pump.lend(spares);
+    }
+
+    /// Takes back what it does not need between turns.
+    pub(super) fn give_back(&mut self, spares: &mut Spares) {
+        self.pump.give_back(spares);
     }
 }

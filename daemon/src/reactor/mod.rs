@@ -30,6 +30,7 @@ use ftp_core::account::user_file::Users;
 use ftp_core::job::Outcome;
 use ftp_core::limits::CONNECTIONS_IN_DEBT;
 use ftp_core::machine::{Event, Machine};
+use ftp_tls::Spares;
 use link::Link;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -47,8 +48,6 @@ use workers::Workers;
 
 /// The waker's token; those of the listeners are below, those of connections above.
 const WAKER: Token = Token(FIRST - 1);
-/// How often idle connections are looked for, to take their buffers back.
-const SWEEP: Duration = Duration::from_millis(500);
 
 /// What the reactor serves with: makes machines, and is told of new settings.
 pub trait Host {
@@ -106,9 +105,8 @@ pub struct Reactor<H> {
     workers: Workers,
     outcomes: Receiver<(ConnId, Outcome)>,
     messages: Receiver<Message>,
-    /// Connections that may hold buffers, and when to look at them.
-    warm: Vec<ConnId>,
-    sweep: Option<Instant>,
+    /// For the buffers of whose turn it is.
+    spares: Spares,
     drain: Drain,
     /// Decides who is turned away when many who are not logged in are here.
     dice: Box<dyn FnMut() -> u32>,
@@ -157,8 +155,7 @@ impl<H: Host> Reactor<H> {
             workers,
             outcomes,
             messages,
-            warm: Vec::new(),
-            sweep: None,
+            spares: Spares::default(),
             drain: Drain::No,
             // Where there is no chance, it goes against who comes.
             dice: Box::new(|| getrandom::u32().unwrap_or(0)),
@@ -209,7 +206,7 @@ impl<H: Host> Reactor<H> {
             Drain::No => None,
             Drain::Until(at) | Drain::Over(at) => Some(at),
         };
-        let times = [self.timers.next(), self.listeners.deadline(), self.sweep, drain];
+        let times = [self.timers.next(), self.listeners.deadline(), drain];
         let next = times.into_iter().flatten().min();
         // A millisecond more, for a poll that counts in milliseconds would come back too early.
         next.map_or(Duration::MAX, |at| at.saturating_duration_since(now) + Duration::from_millis(1))
@@ -254,13 +251,12 @@ impl<H: Host> Reactor<H> {
                 self.turn(id);
             }
         }
-        self.cool(now);
         Ok(())
     }
 
     fn turn(&mut self, id: ConnId) {
         let Some(conn) = self.conns.at(id) else { return };
-        let turn = conn.turn(Instant::now(), BUDGET, &self.workers, &self.logs);
+        let turn = conn.turn(Instant::now(), BUDGET, &mut self.spares, &self.workers, &self.logs);
         match turn {
             Turn::Gone => return self.remove(id),
             Turn::Again => self.ready.push(id),
@@ -278,10 +274,6 @@ impl<H: Host> Reactor<H> {
             conn.timer = Some(at);
             self.timers.push(at, id);
         }
-        if self.sweep.is_none() {
-            self.sweep = Some(Instant::now() + SWEEP);
-        }
-        self.warm.push(id);
     }
 
     fn on_time(&mut self, now: Instant, at: Instant, id: ConnId) {
@@ -294,17 +286,6 @@ impl<H: Host> Reactor<H> {
             conn.on_time(now, &self.workers, &self.logs);
         }
         self.ready.push(id);
-    }
-
-    fn cool(&mut self, now: Instant) {
-        if self.sweep.is_none_or(|at| at > now) {
-            return;
-        }
-        self.warm.sort_unstable();
-        self.warm.dedup();
-        let conns = &mut self.conns;
-        self.warm.retain(|id| conns.at(*id).is_some_and(|conn| !conn.cool(now)));
-        self.sweep = (!self.warm.is_empty()).then_some(now + SWEEP);
     }
 
     fn accept(&mut self, now: Instant) {

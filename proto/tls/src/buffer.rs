@@ -85,4 +85,64 @@ impl Buffer {
             *self = Self::default();
         }
     }
+
+    /// Takes a spare piece of memory, if its own is smaller.
+    pub(crate) fn lend(&mut self, spares: &mut Spares) {
+        if self.bytes.len() < SPARE {
+            let small = std::mem::replace(&mut self.bytes, spares.take());
+            let len = self.end - self.start;
+            self.bytes[..len].copy_from_slice(&small[self.start..self.end]);
+            (self.start, self.end) = (0, len);
+        }
+    }
+
+    /// Gives its memory back, unless it is well used; what little it holds moves to as much as that takes.
+    pub(crate) fn give_back(&mut self, spares: &mut Spares) {
+        if self.filled().len() < SPARE / 4 {
+            let few = self.filled().to_vec();
+            (self.start, self.end) = (0, few.len());
+            spares.put(std::mem::replace(&mut self.bytes, few));
+        }
+    }
+}
+
+#[cfg(test)]
+impl Buffer {
+    /// Bytes of memory that hold nothing.
+    pub(crate) fn free(&self) -> usize {
+        self.bytes.capacity() - self.filled().len()
+    }
+}
+
+#[cfg(test)]
+impl Spares {
+    /// Pieces that nobody uses.
+    pub(crate) fn len(&self) -> usize {
+        self.spares.len()
+    }
+}
+
+/// Bytes of a spare piece of memory: those that wait to be sent never take more (see [`crate::ENCRYPT`]), and eight full records fit.
+pub(crate) const SPARE: usize = 132 * 1024;
+/// Spare pieces that are kept.
+const SPARES: usize = 16;
+
+/// Memory for buffers that goes from one connection to the next, so that only those have some that hold something - and so that it is still in the
+/// processor's cache.
+#[derive(Debug, Default)]
+pub struct Spares {
+    spares: Vec<Vec<u8>>,
+}
+
+impl Spares {
+    /// The piece that was put back last.
+    fn take(&mut self) -> Vec<u8> {
+        self.spares.pop().unwrap_or_else(|| vec![0; SPARE])
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) {
+        if bytes.len() == SPARE && self.spares.len() < SPARES {
+            self.spares.push(bytes);
+        }
+    }
 }

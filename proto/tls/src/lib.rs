@@ -16,7 +16,8 @@ mod tests;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
-use buffer::Buffer;
+pub use buffer::Spares;
+use buffer::{Buffer, SPARE};
 use gate::{Gate, Verdict};
 use rustls::client::UnbufferedClientConnection;
 use rustls::crypto::CryptoProvider;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 pub const ENCRYPT: usize = 64 * 1024;
 /// Bytes of ciphertext that are read at once while much comes.
 const READ: usize = 128 * 1024;
-/// The same at first, and again after [`Pump::shrink`]: most connections only ever say a few words.
+/// The same at first, and again after [`Pump::shrink`], for who has no [`Spares`]: most connections only ever say a few words.
 const READ_AT_FIRST: usize = 2 * RECORD;
 /// Room that is always there for one more record.
 const RECORD: usize = 5 + 16 * 1024 + 256;
@@ -39,6 +40,11 @@ const OVERHEAD: usize = 64;
 
 const _: () = assert!(READ_AT_FIRST >= 2 * RECORD, "a part of a record never keeps a whole one out");
 const _: () = assert!(READ >= READ_AT_FIRST, "it grows");
+const _: () = assert!(SPARE >= READ, "what is lent does not grow");
+const _: () = assert!(
+    SPARE >= 2 * ENCRYPT + (ENCRYPT / (16 * 1024) + 1) * 2 * OVERHEAD,
+    "nor does it for what is sent"
+);
 
 /// The one provider of cryptography that everything here uses.
 #[must_use]
@@ -349,6 +355,19 @@ impl Pump {
             Side::Server(connection) => connection.peer_certificates(),
             Side::Client(connection) => connection.peer_certificates(),
         }
+    }
+
+    /// Gives it memory for its buffers, for as long as it is at work.
+    pub fn lend(&mut self, spares: &mut Spares) {
+        self.incoming.lend(spares);
+        self.flow.outgoing.lend(spares);
+    }
+
+    /// Takes back what memory it does not need while it waits.
+    pub fn give_back(&mut self, spares: &mut Spares) {
+        self.incoming.give_back(spares);
+        self.flow.outgoing.give_back(spares);
+        self.flow.held.shrink();
     }
 
     /// Lets go of buffers that hold nothing: the connection is going to be idle.

@@ -70,12 +70,41 @@ fn shake(client: &mut Pump, server: &mut Pump) -> Result<(), TlsFault> {
 }
 
 /// Sends all of `data` in pieces of at most `cut` bytes, taking at most `bite` at a time.
-fn send(from: &mut Pump, to: &mut Pump, mut data: &[u8], cut: usize, bite: usize) -> Vec<u8> {
+fn send(from: &mut Pump, to: &mut Pump, data: &[u8], cut: usize, bite: usize) -> Vec<u8> {
+    send_by(from, to, data, cut, bite, &mut |_| ())
+}
+
+/// The same, where each end has memory only while it is at work.
+fn send_with(
+    from: &mut Pump,
+    to: &mut Pump,
+    data: &[u8],
+    cut: usize,
+    bite: usize,
+    spares: &mut Spares,
+) -> Vec<u8> {
+    send_by(from, to, data, cut, bite, &mut |end| {
+        end.give_back(spares);
+        end.lend(spares);
+    })
+}
+
+fn send_by(
+    from: &mut Pump,
+    to: &mut Pump,
+    mut data: &[u8],
+    cut: usize,
+    bite: usize,
+    between: &mut dyn FnMut(&mut Pump),
+) -> Vec<u8> {
     let mut got = Vec::new();
     let total = data.len();
     while got.len() < total {
+        between(from);
         data = &data[from.encrypt(data).expect("good")..];
+        between(from);
         carry(from, to, cut);
+        between(to);
         to.advance(&mut |bytes| {
             let n = bytes.len().min(bite);
             got.extend_from_slice(&bytes[..n]);
@@ -118,6 +147,8 @@ proptest! {
         let data: Vec<u8> = (0..len).map(|i| u8::try_from(i * 7 % 251).expect("small")).collect();
         prop_assert_eq!(&send(&mut client, &mut server, &data, cut, bite), &data);
         prop_assert_eq!(&send(&mut server, &mut client, &data, cut, bite), &data);
+        let mut spares = Spares::default();
+        prop_assert_eq!(&send_with(&mut client, &mut server, &data, cut, bite, &mut spares), &data);
     }
 }
 
@@ -246,6 +277,56 @@ fn an_idle_connection_holds_no_buffers() {
     assert_eq!(format!("{:?}", server.incoming), format!("{:?}", Buffer::default()));
     assert_eq!(format!("{:?}", server.flow.outgoing), format!("{:?}", Buffer::default()));
     assert_eq!(send(&mut client, &mut server, b"again", 5000, usize::MAX), b"again");
+}
+
+/// What a connection has of a buffer's memory.
+fn memory(buffer: &Buffer) -> usize {
+    buffer.filled().len() + buffer.free()
+}
+
+#[test]
+fn what_is_lent_is_given_back_but_for_what_is_in_use() {
+    let (mut client, mut server) = pair();
+    let mut spares = Spares::default();
+    server.give_back(&mut spares);
+    for round in 0..3 {
+        server.lend(&mut spares);
+        assert_eq!(spares.len(), 0, "both are in use");
+        client.encrypt(&[3; 30_000]).expect("good");
+        carry(&mut client, &mut server, 20_000);
+        let mut got = 0;
+        let mut take = |bytes: &[u8]| {
+            got += bytes.len();
+            bytes.len()
+        };
+        server.advance(&mut take).expect("good");
+        server.encrypt(b"answer").expect("good");
+        // A part of a record waits for the rest, an answer for the socket.
+        server.give_back(&mut spares);
+        assert_eq!(spares.len(), 2, "round {round}");
+        for buffer in [&server.incoming, &server.flow.outgoing] {
+            assert!(!buffer.is_empty() && memory(buffer) == buffer.filled().len(), "{}", memory(buffer));
+        }
+        carry(&mut client, &mut server, usize::MAX);
+        server.advance(&mut take).expect("good");
+        assert_eq!(got, 30_000);
+        let mut heard = Vec::new();
+        carry(&mut server, &mut client, usize::MAX);
+        client
+            .advance(&mut |bytes| {
+                heard.extend_from_slice(bytes);
+                bytes.len()
+            })
+            .expect("good");
+        assert_eq!(heard, b"answer");
+        server.give_back(&mut spares);
+        assert_eq!((memory(&server.incoming), memory(&server.flow.outgoing)), (0, 0));
+    }
+    // Who does not read keeps what waits for him where it is.
+    server.lend(&mut spares);
+    while server.encrypt(&[1; ENCRYPT]).expect("good") > 0 {}
+    server.give_back(&mut spares);
+    assert_eq!(memory(&server.flow.outgoing), SPARE, "and it has not grown");
 }
 
 #[test]
