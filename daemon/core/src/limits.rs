@@ -28,6 +28,8 @@ pub const TOKENS: usize = 65_536;
 pub const SOURCES: usize = 65_536;
 /// Chunks in one job, and the most that wait for the next: what an upload holds is twice this, times the chunk.
 pub const BATCH: usize = 4;
+/// Bytes of an upload that are left to the system before the disk is told to begin with them.
+pub const WRITE_BACK: u64 = 8 * 1024 * 1024;
 /// Bytes hashed in one job while a part is checked again.
 pub const REHASH_SLICE: u64 = 64 * 1024 * 1024;
 /// Kept values merged in one job: those of 16 GiB.

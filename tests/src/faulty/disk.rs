@@ -199,6 +199,10 @@ impl OpenFile for FaultyFile {
         self.faults.deed(Op::SetMtime, &self.name, || self.file.set_mtime(seconds))
     }
 
+    fn begin_sync(&self, offset: u64, len: u64) {
+        self.file.begin_sync(offset, len);
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.faults.deed(Op::SyncFile, &self.name, || self.file.sync())
     }

@@ -1,11 +1,11 @@
 //! An upload's part: made or found, appended to, put in place.
 //!
-//! The bytes go to `<id>.part`, then the values they came with to `<id>.cv`. Nothing is synced until the end: what a crash left is read back
+//! The bytes go to `<id>.part`, then the values they came with to `<id>.cv`. Nothing is waited for until the end: what a crash left is read back
 //! and counts only as far as it agrees with its values.
 
 use super::part_id;
 use crate::fault::{During as _, Fault};
-use crate::limits::REHASH_SLICE;
+use crate::limits::{REHASH_SLICE, WRITE_BACK};
 use crate::vfs::trees::Taken;
 use crate::vfs::{Home, OpenFile, parts::read_head};
 use ftp_proto::digest::Md5;
@@ -28,6 +28,8 @@ pub struct Sink {
     head: u64,
     tree: Tree,
     md5: Option<Md5>,
+    /// Up to here the disk was told to begin with it.
+    begun: u64,
     /// What an earlier attempt left is still being checked.
     hashing: bool,
     /// A sync of the part failed: nobody knows what of it is on the disk, and another sync would not tell.
@@ -89,7 +91,7 @@ impl Sink {
         };
         let Files { part, cv, head, hashing } = files;
         let md5 = put.md5.then(Md5::default);
-        Ok(Self { home, put, id, part, cv, head, tree: Tree::new(), md5, hashing, unsound: false })
+        Ok(Self { home, put, id, part, cv, head, tree: Tree::new(), md5, begun: 0, hashing, unsound: false })
     }
 
     /// Checks the next slice of what was left; at most [`REHASH_SLICE`] bytes.
@@ -111,6 +113,7 @@ impl Sink {
             let data = &mut buffer[..tree::chunk_len(self.put.size, offset)];
             if data.is_empty() || !self.is_sound(offset, data)? {
                 self.hashing = false;
+                self.begun = self.offset();
                 return self.cut();
             }
             self.tree.push(tree::value(self.put.size, offset, data));
@@ -185,6 +188,10 @@ impl Sink {
             if let Some(md5) = &mut self.md5 {
                 md5.update(chunk.data());
             }
+        }
+        if self.offset() - self.begun >= WRITE_BACK {
+            self.home.begin_sync(&*self.part, self.begun, self.offset() - self.begun);
+            self.begun = self.offset();
         }
         Ok(())
     }

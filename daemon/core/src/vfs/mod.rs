@@ -161,6 +161,13 @@ impl Home {
         }
     }
 
+    /// Has the disk begin with what [`Home::sync_file`] will wait for.
+    pub(crate) fn begin_sync(&self, file: &dyn OpenFile, offset: u64, len: u64) {
+        if self.durability == Durability::Full {
+            file.begin_sync(offset, len);
+        }
+    }
+
     pub(crate) fn sync_file(&self, file: &dyn OpenFile) -> Result<(), Fault> {
         match self.durability {
             Durability::Full => file.sync().during("make a file durable"),

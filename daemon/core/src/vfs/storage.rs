@@ -114,6 +114,8 @@ pub trait OpenFile: FileExt + fmt::Debug + Send + Sync {
     /// # Errors
     /// As the system says.
     fn set_mtime(&self, seconds: i64) -> io::Result<()>;
+    /// Has the disk begin with bytes that were written, without waiting for it: what fails is told by [`OpenFile::sync`].
+    fn begin_sync(&self, offset: u64, len: u64);
     /// Makes its bytes, size and time durable.
     ///
     /// # Errors
