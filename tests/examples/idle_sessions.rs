@@ -3,6 +3,7 @@
 //! `idle_sessions PORT CA USER PASSWORD_FILE COUNT DAEMON_PID`, with a daemon that nobody has used and that allows COUNT + 1 connections.
 
 use ftp_tests::crowd::{Crowd, address, allow_many};
+use ftp_tests::process::Process;
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
@@ -11,8 +12,6 @@ use std::time::Duration;
 const SETTLED: Duration = Duration::from_secs(16);
 /// How long it is watched.
 const WATCH: Duration = Duration::from_secs(10);
-/// A tick of /proc/PID/stat: USER_HZ is 100 wherever Linux runs.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Proportional memory of a process, in KiB.
 fn pss(pid: &str) -> u64 {
@@ -20,14 +19,6 @@ fn pss(pid: &str) -> u64 {
         std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the daemon runs, and is ours");
     let line = rollup.lines().find(|line| line.starts_with("Pss:")).expect("a line");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-}
-
-/// Processor time of a process, in ticks.
-fn ticks(pid: &str) -> u32 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the daemon runs");
-    // The name before may have anything in it; user and system time are the 12th and 13th after.
-    let (_, rest) = stat.rsplit_once(')').expect("a name");
-    rest.split_whitespace().skip(11).take(2).map(|number| number.parse::<u32>().expect("a number")).sum()
 }
 
 fn main() {
@@ -56,9 +47,10 @@ fn main() {
     }
     std::thread::sleep(SETTLED);
     let full = pss(pid);
-    let began = ticks(pid);
+    let process = Process(pid.parse().expect("a number"));
+    let began = process.busy();
     std::thread::sleep(WATCH);
-    let busy = (ticks(pid) - began) * TICK;
+    let busy = process.busy() - began;
     println!(
         "{count} sessions: {empty} KiB before, {full} KiB after, {:.1} KiB each; {:.2} % of a processor while idle",
         (full as f64 - empty as f64) / count as f64,
