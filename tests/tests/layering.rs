@@ -79,6 +79,10 @@ const RULES: &[(Rule, &[&[&str]])] = &[
             except: &[
                 ("daemon/core/src/job.rs", "the date of a login, noted by a worker"),
                 ("daemon/core/src/vfs/parts.rs", "the age of parts, looked at by a worker"),
+                (
+                    "daemon/core/src/vfs/trees.rs",
+                    "whether a file was changed just now, looked at by a worker",
+                ),
             ],
         },
         &[],

@@ -73,10 +73,10 @@ fn a_command_of_the_shell_runs_in_the_local_folder_and_its_failure_is_one() {
     let daemon = site.start();
     fs::create_dir(site.work().join("inner")).expect("made");
     let ran = site
-        .script(daemon.port, "alice", "lcd inner\n!echo \"$PWD;\" 'x  y' | tr x z; echo two\npwd")
+        .script(daemon.port, "alice", "lcd inner\n!echo 'x  y' | tr x z; echo \"$PWD;\" two\npwd")
         .expect(0);
     let folder = fs::canonicalize(site.work().join("inner")).expect("there");
-    assert_eq!(ran.out, format!("{}; z  y\ntwo\n/\n", folder.display()));
+    assert_eq!(ran.out, format!("z  y\n{}; two\n/\n", folder.display()));
     let failed = site.script(daemon.port, "alice", "!exit 3\npwd").expect(1);
     assert!(failed.err.contains("exit code 3") && failed.out.is_empty(), "{failed:?}");
     assert_eq!(site.script(daemon.port, "alice", "-!exit 3\npwd").expect(0).out, "/\n");

@@ -55,7 +55,7 @@ impl Seal {
         etag.copy_from_slice(&bytes[8..24]);
         size.copy_from_slice(&bytes[24..32]);
         root.copy_from_slice(&bytes[32..CHECKED]);
-        let damaged = bytes.starts_with(MAGIC_DAMAGED);
+        let damaged = bytes[..8] == *MAGIC_DAMAGED;
         let seal = Self { etag: Etag(etag), size: u64::from_be_bytes(size), root: Root(root), damaged };
         (seal.encode() == *bytes).then_some(seal)
     }
