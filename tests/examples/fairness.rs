@@ -5,7 +5,8 @@
 use ftp_tests::faulty::{Effect, Op, Rule, Which};
 use ftp_tests::ground::{Ground, scratch};
 use ftp_tests::sample;
-use ftp_tests::site::{Daemon, Flag, Site};
+use ftp_tests::site::{Flag, Site};
+use ftp_tests::wire::Wire;
 use serde_json::json;
 use std::sync::Barrier;
 use std::thread;
@@ -27,29 +28,30 @@ fn main() {
     drop(ground.login(&daemon, "reader"));
     let size = mib << 20;
     sample::file(&ground.folder_of("reader").join("home/file"), 1, size as u64);
-    run("alone", &ground, &daemon, count, size);
-    let mut writer = ground.login(&daemon, "writer");
+    let mut readers: Vec<_> = (0..count).map(|_| ground.login(&daemon, "reader")).collect();
+    let (mut pinger, mut writer) = (ground.login(&daemon, "pinger"), ground.login(&daemon, "writer"));
+    run("alone", &mut readers, &mut pinger, size);
     thread::scope(|scope| {
         control.arm(&[Rule::every(Which::Only(Op::Write), Effect::Delay(STALL))]);
         let upload = scope.spawn(move || writer.put("/stalls", &sample::bytes(2, 8 << 20)));
         thread::sleep(Duration::from_millis(500));
-        run("beside an upload that stalls", &ground, &daemon, count, size);
+        run("beside an upload that stalls", &mut readers, &mut pinger, size);
         control.arm(&[]);
         let put = upload.join().expect("it ends").expect("an answer");
         assert!(put.answer.get("ok").is_some(), "{}", put.answer);
     });
 }
 
-fn run(name: &str, ground: &Ground, daemon: &Daemon, count: usize, size: usize) {
-    let mut pinger = ground.login(daemon, "pinger");
+fn run(name: &str, readers: &mut [Wire], pinger: &mut Wire, size: usize) {
+    let count = readers.len();
     let start = Barrier::new(count + 1);
     let done = Flag::default();
     let mut pings = Vec::new();
     let mut times = Vec::new();
     thread::scope(|scope| {
-        let downloads: Vec<_> = (0..count)
-            .map(|_| {
-                let mut wire = ground.login(daemon, "reader");
+        let downloads: Vec<_> = readers
+            .iter_mut()
+            .map(|wire| {
                 let start = &start;
                 scope.spawn(move || {
                     start.wait();
