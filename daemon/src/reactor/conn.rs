@@ -10,8 +10,17 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 const CH: ChannelId = ChannelId::CONTROL;
-/// Bytes that a connection may move before the next has its turn.
+/// Bytes that a connection may move before the next has its turn, when few wait.
 pub(super) const BUDGET: usize = 256 * 1024;
+/// The same however many wait: what is encrypted and written at once.
+const BUDGET_LEAST: usize = ftp_tls::ENCRYPT;
+/// What all of a round may move together, if it does not take less than that: a word that comes in between waits so long.
+const ROUND: usize = 2 * 1024 * 1024;
+
+/// Bytes that each of so many connections may move in a round.
+pub(super) fn budget(waiting: usize) -> usize {
+    (ROUND / waiting.max(1)).clamp(BUDGET_LEAST, BUDGET)
+}
 
 /// A connection. Its machine outlives its link until its last job has come home.
 pub(super) struct Conn {

@@ -24,7 +24,7 @@ mod workers;
 use crate::logging::Logs;
 use accept::Listeners;
 pub use bound::Bound;
-use conn::{BUDGET, Conn, Turn};
+use conn::{Conn, Turn, budget};
 use ftp_core::Limits;
 use ftp_core::account::user_file::Users;
 use ftp_core::job::Outcome;
@@ -246,20 +246,21 @@ impl<H: Host> Reactor<H> {
         if self.listeners.is_pending() {
             self.accept(now);
         }
-        for _ in 0..self.ready.len() {
+        let waiting = self.ready.len();
+        for _ in 0..waiting {
             if let Some(id) = self.ready.pop() {
-                self.turn(id);
+                self.turn(id, budget(waiting));
             }
         }
         Ok(())
     }
 
-    fn turn(&mut self, id: ConnId) {
+    fn turn(&mut self, id: ConnId, budget: usize) {
         let Some(conn) = self.conns.at(id) else { return };
-        let turn = conn.turn(Instant::now(), BUDGET, &mut self.spares, &self.workers, &self.logs);
+        let turn = conn.turn(Instant::now(), budget, &mut self.spares, &self.workers, &self.logs);
         match turn {
             Turn::Gone => return self.remove(id),
-            Turn::Again => self.ready.push(id),
+            Turn::Again => self.ready.push_spent(id),
             Turn::Idle => {}
         }
         self.schedule(id);

@@ -6,6 +6,7 @@ mod peer;
 mod penalties;
 mod turns;
 
+use super::conn::BUDGET;
 use super::*;
 use crate::config::{Level, LogConfig};
 use crate::logging::Guards;
