@@ -127,7 +127,7 @@ is_built() {
     local program
     for program in "${programs[@]}"; do
         [ -x "$release/$program" ] || return 1
-        [ -z "$(find "$top"/{Cargo.toml,Cargo.lock,manual,proto,daemon,cli} \( -name '*.rs' -o -name 'Cargo.*' \) \
+        [ -z "$(find "$top"/{Cargo.toml,Cargo.lock,proto,daemon,cli} \( -name '*.rs' -o -name 'Cargo.*' \) \
             -newer "$release/$program" -print -quit)" ] || return 1
     done
 }

@@ -20,6 +20,6 @@ complete -c ftp-cli -l config -r -F -d 'the folders of downloads and uploads; et
 complete -c ftp-cli -s q -l quiet -d 'only results and errors'
 complete -c ftp-cli -s v -l verbose -d 'each step of the protocol, on stderr'
 complete -c ftp-cli -s j -l json -d 'one JSON object per line for everything that happens; cli/JSON.md describes them'
-complete -c ftp-cli -l progress -x -a 'auto always never' -d 'auto, always or never'
+complete -c ftp-cli -l progress -x -a 'auto always never' -d 'a bar where there is a terminal (auto), lines elsewhere too (always), or nothing (never)'
 complete -c ftp-cli -s h -l help -d 'this text'
 complete -c ftp-cli -s V -l version -d 'the version'

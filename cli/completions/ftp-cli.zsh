@@ -13,7 +13,7 @@ _ftp_cli() {
         '--ca=[trust servers that this CA has signed]:FILE:_files' \
         '--fingerprint=[trust only the certificate with this fingerprint (SHA256\:...)]:FP: ' \
         '--accept-new[trust a server at the first contact without asking; never one that changed]' \
-        '--forget=[forget a server that was trusted at the first contact, and leave]:HOST:PORT: ' \
+        '--forget=[forget a server that was trusted at the first contact, and leave]:HOST\:PORT: ' \
         '--timeout=[give up when nothing comes for so long; 30 without it]:SECONDS: ' \
         '(-c --command)'{-c+,--command=}'[commands, with '\'';'\'' between them]:CMDS: ' \
         '(-b --batch)'{-b+,--batch=}'[a file of commands, one per line; - is stdin; # begins a comment]:FILE:_files' \
@@ -25,7 +25,7 @@ _ftp_cli() {
         '(-q --quiet)'{-q,--quiet}'[only results and errors]' \
         '(-v --verbose)'{-v,--verbose}'[each step of the protocol, on stderr]' \
         '(-j --json)'{-j,--json}'[one JSON object per line for everything that happens; cli/JSON.md describes them]' \
-        '--progress=[auto, always or never]:WHEN:(auto always never)' \
+        '--progress=[a bar where there is a terminal (auto), lines elsewhere too (always), or nothing (never)]:WHEN:(auto always never)' \
         '(-h --help)'{-h,--help}'[this text]' \
         '(-V --version)'{-V,--version}'[the version]'
 }

@@ -425,6 +425,14 @@ impl Client {
 
     /// Asks the daemon to stop `target` and waits until it has, so that the connection can be used for something else. What comes of `target` is dropped.
     pub(crate) fn abort(&mut self, target: u64) -> Result<(), Failure> {
+        // What is on its way is dropped, at whatever rate it comes.
+        self.link.hurry(true);
+        let aborted = self.drop_until_aborted(target);
+        self.link.hurry(false);
+        aborted
+    }
+
+    fn drop_until_aborted(&mut self, target: u64) -> Result<(), Failure> {
         let id = self.send(Op::Abort { target })?;
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {

@@ -439,6 +439,10 @@ impl Link for Connection {
         (self.moved, self.crept) = (Instant::now(), 0);
     }
 
+    fn hurry(&mut self, hurried: bool) {
+        self.bucket.hurry(hurried);
+    }
+
     fn recycle(&mut self, buffer: Vec<u8>) {
         self.deframer.recycle(buffer);
     }

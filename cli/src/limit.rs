@@ -72,13 +72,15 @@ pub struct Bucket {
     rate: Option<u64>,
     bytes: f64,
     filled: Instant,
+    /// The limit does not hold for now.
+    hurried: bool,
 }
 
 impl Bucket {
     /// An empty one.
     #[must_use]
     pub fn new(limit: &Limit) -> Self {
-        Self { limit: limit.clone(), rate: None, bytes: 0.0, filled: Instant::now() }
+        Self { limit: limit.clone(), rate: None, bytes: 0.0, filled: Instant::now(), hurried: false }
     }
 
     /// Takes notice of the limit of now; gives it if it is another one.
@@ -87,10 +89,15 @@ impl Bucket {
         (std::mem::replace(&mut self.rate, rate) != rate).then_some(rate)
     }
 
+    /// Whether the limit is left aside for now: what is on its way is only to be got rid of.
+    pub fn hurry(&mut self, hurried: bool) {
+        (self.hurried, self.bytes) = (hurried, 0.0);
+    }
+
     /// So many bytes may move at `now`; none as long as it is not worth a call.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     pub fn allowance(&mut self, now: Instant) -> usize {
-        let Some(rate) = self.rate else { return usize::MAX };
+        let Some(rate) = self.rate.filter(|_| !self.hurried) else { return usize::MAX };
         let rate = rate as f64;
         let gone = now.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = now;
@@ -108,7 +115,7 @@ impl Bucket {
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn pause(&self) -> Duration {
-        let Some(rate) = self.rate else { return Duration::ZERO };
+        let Some(rate) = self.rate.filter(|_| !self.hurried) else { return Duration::ZERO };
         Duration::from_secs_f64((STEP - self.bytes / rate as f64).clamp(0.001, STEP + BURST))
     }
 }

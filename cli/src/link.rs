@@ -29,6 +29,10 @@ pub trait Link: Send + Sync {
     fn begin_wait(&mut self);
     /// Waits no longer than this for a server from now on; gives what it was before.
     fn set_timeout(&mut self, timeout: Duration) -> Duration;
+    /// Whether a limit of the rate is left aside for now.
+    fn hurry(&mut self, hurried: bool) {
+        let _there_is_none = hurried;
+    }
     /// Gives back the buffer of a chunk.
     fn recycle(&mut self, buffer: Vec<u8>);
 }

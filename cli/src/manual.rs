@@ -163,7 +163,12 @@ const OUTPUT: Group = Group {
         Opt::flag("verbose", "each step of the protocol, on stderr").short('v'),
         Opt::flag("json", "one JSON object per line for everything that happens; cli/JSON.md describes them")
             .short('j'),
-        Opt::value("progress", "WHEN", Kind::OneOf(&["auto", "always", "never"]), "auto, always or never"),
+        Opt::value(
+            "progress",
+            "WHEN",
+            Kind::OneOf(&["auto", "always", "never"]),
+            "a bar where there is a terminal (auto), lines elsewhere too (always), or nothing (never)",
+        ),
         Opt::flag("help", "this text").short('h'),
         Opt::flag("version", "the version").short('V'),
     ],

@@ -290,7 +290,11 @@ impl Front {
 fn run_tolerant(shell: &mut Shell<'_>, mut words: Vec<Word>) -> Result<Next, Failure> {
     let name = words.first().map(|name| name.strip_prefix('-').map(str::to_owned));
     let Some(Some(name)) = name else { return shell.run(&words) };
-    words[0] = Word::plain(name);
+    if name.is_empty() {
+        words.remove(0);
+    } else {
+        words[0] = Word::plain(name);
+    }
     match shell.run(&words) {
         Err(failure) if !failure.fatal && failure.cause != Cause::Interrupted => {
             shell.console.note(&format!("{failure} (ignored)"));

@@ -71,7 +71,7 @@ bob        0 B     none        -    -                              0  never
 ";
     assert_eq!(talk(&site, &["view"], &[]), (0, expected.to_owned()));
 
-    let question = "alice: quota 5.0 GiB -> 1.0 MiB.  Warning: 3.0 MiB is in use; alice can read and delete, but not put. Go on? [y/N] ";
+    let question = "alice: quota 5.0 GiB -> 1.0 MiB.  Warning: 3.0 MiB is in use; alice can read and delete, but not begin a put. Go on? [y/N] ";
     let told = talk(&site, &["setup", "alice", "--quota", "1M"], &[("[y/N] ", "\n")]);
     assert_eq!(told, (1, format!("{question}\nftp-admin: nothing was changed\n")));
     let told = talk(&site, &["setup", "alice", "--quota", "1M"], &[("[y/N] ", "y\n")]);

@@ -85,7 +85,8 @@ fn overview() -> String {
 fn about(command: &Command) -> String {
     let mut text = format!("{}\n  {}", command.usage, command.what);
     for (option, what) in command.options {
-        text = format!("{text}\n  {option:<12}{what}");
+        let columns = 12.max(option.len() + 2);
+        text = format!("{text}\n  {option:<columns$}{what}");
     }
     for paragraph in command.more.lines() {
         let mut column = WIDTH;

@@ -68,6 +68,9 @@ fn here(
     let name = remote.names().last().map_or("home", Name::as_str);
     // The folder itself, and not one in it.
     let path = shell.session.download.join(to.map_or_else(|| name.into(), expanded));
+    if path.exists() && !path.is_dir() {
+        return Err(Failure::new(Cause::NotPermitted, format!("{}: not a folder", shown(&path))));
+    }
     let label = Printable(name).to_string();
     let mut count = Count::new(shell.console, shell.manner.progress);
     tree::count_there(shell, &remote, &mut count)?;
@@ -125,7 +128,7 @@ fn end(
             progress.note_above("not everything could be moved, so nothing is removed");
             return Ok(());
         }
-        tree::prune(shell, target, label, how, &mut tally, &mut progress)
+        tree::prune(shell, target, how, &mut tally, &mut progress)
             .or_else(|failure| tally.fail(shell, failure, label))
     });
     transfers::end(shell, done, how, tally, progress)

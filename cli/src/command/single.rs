@@ -2,6 +2,7 @@
 
 use super::Shell;
 use super::retry::keep_trying;
+use crate::client::Client;
 use crate::event::{Event, Op};
 use crate::failure::{Cause, Failure, shown};
 use crate::progress::{Progress, Subject};
@@ -304,10 +305,14 @@ fn planned(
 }
 
 /// Says in numbers that a file does not fit, and what to do.
-pub(super) fn no_room(failure: Failure, size: u64, shell: &Shell<'_>) -> Failure {
+pub(super) fn no_room(failure: Failure, size: u64, shell: &mut Shell<'_>) -> Failure {
     let left =
         failure.refusal.as_ref().filter(|refusal| refusal.code == Code::QuotaExceeded).and_then(|it| it.left);
     let Some(left) = left else { return failure };
+    // It may be another than at the login.
+    if let Ok(account) = shell.session.client().and_then(Client::account) {
+        shell.session.account = account;
+    }
     let quota = shell.session.account.quota;
     let of = quota.map_or_else(String::new, |quota| format!("{} ", show::size(quota)));
     let message = if show::size(size) == show::size(left) {

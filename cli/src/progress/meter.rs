@@ -32,6 +32,13 @@ impl Meter {
         self.moved = Instant::now();
     }
 
+    /// A file begins at `at`, of which `resumed` bytes were there before. What moved since the last sample still counts.
+    pub(super) fn file(&mut self, at: u64, resumed: u64) {
+        if resumed > 0 || self.last > at {
+            self.rebase(at);
+        }
+    }
+
     pub(super) fn at(&mut self, bytes: u64) {
         self.at_time(bytes, Instant::now());
     }

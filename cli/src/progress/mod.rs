@@ -452,7 +452,7 @@ impl Watch for Progress<'_> {
             self.reconnected = Some(Instant::now());
         }
         if let Some(batch) = &mut self.batch {
-            batch.meter.rebase(batch.past.1.saturating_add(resumed));
+            batch.meter.file(batch.past.1.saturating_add(resumed), resumed);
         } else {
             self.drawn = None;
         }

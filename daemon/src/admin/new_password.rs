@@ -55,12 +55,13 @@ impl New {
         }
         console.note(done);
         console.note(&format!("The password of {user}, shown only now:"));
-        match console.print(self.password.expose()) {
-            Err(Failure::Closed) => Err(Failure::failed(format!(
-                "nobody read the password; ftp-admin setup {user} --generate makes another"
-            ))),
-            other => other,
-        }
+        console.print(self.password.expose()).map_err(|failure| {
+            let what = match failure {
+                Failure::Failed(why) => format!("the password was not shown: {why}"),
+                _ => "nobody read the password".to_owned(),
+            };
+            Failure::failed(format!("{what}; ftp-admin setup {user} --generate makes another"))
+        })
     }
 }
 

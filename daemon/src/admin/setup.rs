@@ -106,7 +106,7 @@ fn confirm_below_usage(
         return Ok(());
     }
     let warning = format!(
-        "{name}: quota {}.  Warning: {} is in use; {name} can read and delete, but not put.",
+        "{name}: quota {}.  Warning: {} is in use; {name} can read and delete, but not begin a put.",
         step(user.quota, Some(quota)),
         show(used)
     );

@@ -102,7 +102,7 @@ const SETUP: Verb = Verb {
     what: "another quota or password for an account",
     about: &[Block::Text(
         "Without options it shows the values and asks one by one; Enter keeps. It says what was and what is, and asks before it sets a quota \
-         below what is used. When the password changes, open sessions end within a second.",
+         below what is used; an upload that has begun goes on to its end. When the password changes, open sessions end within a second.",
     )],
     arguments: &[Argument { name: "USER", kind: USER, needed: false }],
     options: &[

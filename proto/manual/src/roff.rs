@@ -89,13 +89,13 @@ fn option(page: &mut String, option: &Opt) {
     let long = format!("`--{}`", option.long);
     let both = option.short.map_or_else(|| long.clone(), |short| format!("`-{short}`, {long}"));
     let value = option.value.map_or_else(String::new, |(name, _)| format!(" \\fI{}\\fR", line_of(name)));
-    *page += &format!(".TP\n{}{value}\n{}", line_of(&both), lines_of(&format!("{}.", capital(option.what))));
+    *page += &format!(".TP\n{}{value}\n{}", line_of(&both), lines_of(&sentence(option.what)));
 }
 
 fn verb(page: &mut String, verb: &Verb) {
     *page += &format!(".SS {}\n", line_of(verb.name));
     *page += &lines_of(&verb.usage().replacen(verb.name, &format!("`{}`", verb.name), 1));
-    *page += &format!(".PP\n{}", lines_of(&format!("{}.", capital(verb.what))));
+    *page += &format!(".PP\n{}", lines_of(&sentence(verb.what)));
     if let [first, rest @ ..] = verb.aliases {
         let names = rest.iter().fold(format!("`{first}`"), |names, more| format!("{names}, `{more}`"));
         *page += &lines_of(&format!("Also called {names}."));
@@ -129,7 +129,7 @@ fn key(page: &mut String, key: &Key) {
 
 fn examples(page: &mut String, examples: &[Example]) {
     for Example { line, what } in examples {
-        item(page, &format!("`{line}`"), &format!("{}.", capital(what)));
+        item(page, &format!("`{line}`"), &sentence(what));
     }
 }
 
@@ -166,6 +166,11 @@ fn blocks(page: &mut String, blocks: &[Block<'_>]) {
 
 fn item(page: &mut String, term: &str, words: &str) {
     *page += &format!(".TP\n{}\n{}", line_of(term), lines_of(words));
+}
+
+fn sentence(words: &str) -> String {
+    let end = if words.ends_with('?') { "" } else { "." };
+    format!("{}{end}", capital(words))
 }
 
 fn capital(words: &str) -> String {

@@ -87,8 +87,9 @@ impl Trail {
     /// A name here, for the eye: `photos/2024/x.raw`.
     pub(super) fn label(&self, top: &str, name: &str) -> String {
         let names = self.here.iter().map(Name::as_str).chain([name]).filter(|name| !name.is_empty());
-        let path: Vec<_> = [top].into_iter().filter(|top| !top.is_empty()).chain(names).collect();
-        Printable(&path.join("/")).to_string()
+        let path: Vec<_> = [top.trim_end_matches('/')].into_iter().chain(names).collect();
+        let path = path.join("/");
+        Printable(if top.is_empty() { path.trim_start_matches('/') } else { &path }).to_string()
     }
 }
 

@@ -48,16 +48,19 @@ struct Sums {
     bytes: u64,
 }
 
-/// Removes from `target` what the source does not have; a person is asked once, with the numbers.
+/// Removes from `target` what the source does not have; a person is asked once, with the numbers. What goes is named by its path at that end.
 pub(crate) fn prune(
     shell: &mut Shell<'_>,
     target: Target<'_>,
-    label: &str,
     how: &How,
     tally: &mut Tally,
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
-    let mut pass = Pass { target, label, act: Act::Count, sums: Sums::default() };
+    let label = match target {
+        Target::Here { folder, .. } => folder.to_string_lossy().into_owned(),
+        Target::There { dir, .. } => dir.to_string(),
+    };
+    let mut pass = Pass { target, label: &label, act: Act::Count, sums: Sums::default() };
     if how.dry_run {
         pass.act = Act::Say;
         pass.walk(shell, tally, progress)?;

@@ -88,6 +88,7 @@ impl Tally {
     /// Something was not done; an error when there is no point in going on.
     pub(crate) fn fail(&mut self, shell: &Shell<'_>, failure: Failure, label: &str) -> Result<(), Failure> {
         if ends_all(&failure) {
+            self.failed += u64::from(failure.cause != Cause::Interrupted);
             return Err(if failure.cause == Cause::Interrupted { failure } else { failure.about(label) });
         }
         self.failed += 1;
@@ -154,7 +155,7 @@ impl Tally {
         match self.first {
             Some(cause) if how.dry_run => Err(Failure::new(cause, "not everything could be looked at")),
             Some(cause) => {
-                Err(Failure::new(cause, "not everything arrived; the same command again does the rest"))
+                Err(Failure::new(cause, "not everything arrived; the same command tries the rest again"))
             }
             None => Ok(()),
         }

@@ -72,8 +72,9 @@ fn arguments<'a>(
 /// One option, as `_arguments` takes it.
 fn spec(option: &Opt, function: &str) -> String {
     let what = option.what.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
-    let value =
-        option.value.map_or_else(String::new, |(name, kind)| format!(":{name}:{}", action(kind, function)));
+    let value = option.value.map_or_else(String::new, |(name, kind)| {
+        format!(":{}:{}", name.replace(':', "\\:"), action(kind, function))
+    });
     let more = format!("[{what}]{value}");
     let equals = if option.value.is_some() { "=" } else { "" };
     let long = format!("--{}{equals}", option.long);
