@@ -227,6 +227,11 @@ fn a_full_quota_stops_the_batch_and_is_never_tried_again() {
         ran.err.contains("does not fit") && ran.err.contains("ftp-admin setup alice --quota 2M"),
         "{ran:?}"
     );
+    assert!(
+        ran.err.contains("1.0 MiB of your quota is left: not all of it may fit"),
+        "before anything is sent: {ran:?}"
+    );
+    assert!(ran.err.contains("2 files, 1.1 MiB in ") && ran.err.contains("1 verified, 1 failed"), "{ran:?}");
     assert!(!ran.err.contains("again in") && began.elapsed() < Duration::from_secs(10), "{ran:?}");
     assert!(site.home_of("alice").join("a").exists() && !site.home_of("alice").join("c").exists());
 }

@@ -9,6 +9,7 @@ use crate::event::Op;
 use crate::failure::{Cause, Failure, shown};
 use crate::glob;
 use crate::progress::{Count, Progress};
+use crate::show;
 use crate::transfer::Folder;
 use crate::words::{Word, quote};
 use ftp_proto::message::{Entry, Kind};
@@ -293,6 +294,13 @@ fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         }
     }
     let (files, bytes) = count.end();
+    let account = shell.session.client()?.account()?;
+    if let Some(left) = account.quota.map(|quota| quota.saturating_sub(account.used))
+        && left < bytes
+    {
+        // What is there already and the same is not sent again.
+        shell.console.note(&format!("{} of your quota is left: not all of it may fit", show::size(left)));
+    }
     let mut progress = Progress::many(shell.console, shell.manner.progress, files, bytes);
     let mut tally = Tally::new(Op::Put);
     let done = offered.iter().try_for_each(|one| {
