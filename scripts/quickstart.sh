@@ -119,7 +119,7 @@ printf '\nleft: sample.bin.part with %s bytes\n' "$(stat -c %s sample.bin.part)"
 say "The same command again resumes it"
 shown "$client_shown -c 'get sample.bin md5'"
 "${client[@]}" -c 'get sample.bin md5' 2>&1 | tee "$demo/resume.log"
-grep -q 'resuming at' "$demo/resume.log" || fail "the download was not resumed"
+grep -q 'same as on the server (BLAKE3), resuming' "$demo/resume.log" || fail "the download was not resumed"
 
 say "The hashes of both ends"
 there=$("${client[@]}" -q -c 'sum sample.bin' | cut -d' ' -f1)
