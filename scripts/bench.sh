@@ -91,7 +91,8 @@ unpack_peers() {
 
 install_tools
 cargo build --quiet --release --locked --bins --package ftp-daemon --package ftp-cli
-cargo build --quiet --release --locked --examples --package ftp-tests
+examples=(b3sum floor limits login_storm faulty_daemon downloads)
+cargo build --quiet --release --locked --package ftp-tests "${examples[@]/#/--example=}"
 fast=$(mktemp -d /dev/shm/ftp-bench.XXXXXX)
 disk=$(mktemp -d "$disk/ftp-bench.XXXXXX")
 driver=

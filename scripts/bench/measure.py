@@ -46,11 +46,13 @@ class Group:
         """Starts a server as `user`; whoever runs this without it."""
         if user:
             more.update(user=user, group=nobodys_group(user), extra_groups=[])
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
+        # It begins when it is in the group: what it starts before would be in none. It is put there from outside, for a user of its own may not.
+        child = subprocess.Popen(["sh", "-c", 'read -r _; exec "$@" </dev/null', "sh", *command], stdin=subprocess.PIPE, **more)
         if self.folder:
-            # From outside, for a user of its own may not write there; it has hardly begun.
             with open(f"{self.folder}/cgroup.procs", "w") as file:
                 file.write(str(child.pid))
+        child.stdin.write(b"\n")
+        child.stdin.close()
         self.root = self.root or child.pid
         return child
 

@@ -173,12 +173,9 @@ def main():
     return 1 if short else 0
 
 
-EXAMPLES = {"b3sum", "floor", "limits", "login_storm", "faulty_daemon", "downloads"}
-
-
 def wanted(folder, name):
     if os.path.basename(folder) == "examples":
-        return name in EXAMPLES
+        return name.isidentifier()
     return name in {"examples", "ftp-daemon", "ftp-admin", "ftp-cli"}
 
 
