@@ -37,7 +37,7 @@ _ftp_admin() {
                     return
                     ;;
             esac
-            words='create rm setup view cert fingerprint check help -c --config -h --help -V --version'
+            words='create rm setup view cert fingerprint check scrub help -c --config -h --help -V --version'
             ;;
         create)
             case $prev in
@@ -118,9 +118,16 @@ _ftp_admin() {
         check)
             words='-h --help'
             ;;
+        scrub)
+            if [[ $cur != -* ]]; then
+                ${FUNCNAME[0]}_listed view --names
+                return
+            fi
+            words='-h --help'
+            ;;
         help)
             if [[ $cur != -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W 'create rm setup view cert fingerprint check' -- "$cur")
+                mapfile -t COMPREPLY < <(compgen -W 'create rm setup view cert fingerprint check scrub' -- "$cur")
                 return
             fi
             words='-h --help'

@@ -31,6 +31,7 @@ _ftp_admin() {
                 'cert:a certificate, and the CA that signs it'
                 'fingerprint:what clients compare at their first visit'
                 'check:whether this set-up is sound, a line for each thing looked at'
+                'scrub:whether files on the disk are still what was uploaded'
                 'help:this text, or more about one verb'
             )
             _describe command verbs
@@ -90,10 +91,15 @@ _ftp_admin() {
                     _arguments -s -S \
                         '(-h --help)'{-h,--help}'[this text]'
                     ;;
+                scrub)
+                    _arguments -s -S \
+                        '(-h --help)'{-h,--help}'[this text]' \
+                        '1::USER:{_ftp_admin_listed view --names}'
+                    ;;
                 help)
                     _arguments -s -S \
                         '(-h --help)'{-h,--help}'[this text]' \
-                        '1::VERB:(create rm setup view cert fingerprint check)'
+                        '1::VERB:(create rm setup view cert fingerprint check scrub)'
                     ;;
             esac
             ;;

@@ -47,7 +47,11 @@ impl Place {
 
     /// Uploads a file of this seed.
     fn put(&mut self, seed: u64) {
-        let put = self.wire.put("/file", &Self::bytes(seed)).expect("an answer");
+        self.put_as("/file", &Self::bytes(seed));
+    }
+
+    fn put_as(&mut self, path: &str, bytes: &[u8]) {
+        let put = self.wire.put(path, bytes).expect("an answer");
         assert!(put.answer.get("ok").is_some(), "{put:?}");
     }
 
@@ -106,6 +110,47 @@ fn a_file_that_was_damaged_on_the_disk_is_refused_with_a_clear_word() {
     fs::write(place.site.path("up/file"), Place::bytes(1)).expect("written");
     place.says("put ../up/file; get file", 0);
     assert!(fs::read(place.site.work().join("file")).expect("there") == Place::bytes(1));
+}
+
+#[test]
+fn the_administrator_finds_damage_beside_a_running_daemon() {
+    let mut place = Place::new();
+    let answer = place.wire.ask(json!({"op": "mkdir", "path": "/dir"})).expect("an answer");
+    assert!(answer.get("ok").is_some(), "{answer}");
+    place.put_as("/dir/other", &Place::bytes(2));
+    place.put_as("/small", b"none are kept of me");
+    let sound = place.site.admin(&["scrub"], "").expect(0);
+    assert_eq!(
+        sound.out,
+        "alice: 2 files are as uploaded (4.5 MiB read); 1 without values to compare with\n"
+    );
+    let offset = 5 * CHUNK + 99;
+    rot(&mut place.wire, &place.folder, "dir/other", offset);
+    for user in [&["scrub"][..], &["scrub", "alice"]] {
+        let found = place.site.admin(user, "").expect(1);
+        let told = "DAMAGED     alice:/dir/other  differs from what was uploaded, at byte 1310720 or after\n\
+                    alice: 1 file is as uploaded (2.2 MiB read), 1 file is NOT; 1 without values to compare with\n";
+        assert_eq!(found.out, told);
+        assert!(found.err.contains("1 file is not what was uploaded"), "{}", found.err);
+    }
+    place.put_as("/dir/other", &Place::bytes(3));
+    // Values that are none any more, of a file that is old enough to have others made.
+    let mut torn = fs::read(tree_of(&place.folder, "file")).expect("a tree");
+    let value = torn.len() - 200;
+    torn[value] ^= 1;
+    fs::write(tree_of(&place.folder, "file"), torn).expect("written");
+    std::thread::sleep(Duration::from_millis(3100));
+    let trees = || {
+        let names = fs::read_dir(place.folder.join("trees")).expect("a folder");
+        let mut trees: Vec<_> = names.map(|entry| entry.expect("a name").path()).collect();
+        trees.sort();
+        trees.into_iter().map(|tree| (fs::read(&tree).expect("a tree"), tree)).collect::<Vec<_>>()
+    };
+    let before = trees();
+    let sound = place.site.admin(&["scrub", "alice"], "").expect(0);
+    assert_eq!(sound.out, "alice: 1 file is as uploaded (2.2 MiB read); 2 without values to compare with\n");
+    assert!(trees() == before, "nothing is made by somebody who may be root");
+    place.site.admin(&["scrub", "bob"], "").expect(6);
 }
 
 #[test]

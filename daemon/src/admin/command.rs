@@ -22,6 +22,7 @@ pub(super) enum Command {
     Setup(ConfigFile, Setup),
     View(ConfigFile, View),
     Check(ConfigFile),
+    Scrub(ConfigFile, Scrub),
     Cert(CertRequest),
     Fingerprint(ConfigFile, Option<PathBuf>),
 }
@@ -67,6 +68,13 @@ pub(super) struct View {
     pub(super) form: Form,
 }
 
+/// `scrub`.
+#[derive(Debug, Default)]
+pub(super) struct Scrub {
+    /// All without it.
+    pub(super) user: Option<String>,
+}
+
 /// How accounts are shown.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -99,7 +107,7 @@ impl ConfigFile {
 }
 
 /// What people try, and what it is called here.
-const OTHER_NAMES: [(&str, &str); 12] = [
+const OTHER_NAMES: [(&str, &str); 14] = [
     ("add", "create"),
     ("new", "create"),
     ("useradd", "create"),
@@ -112,6 +120,8 @@ const OTHER_NAMES: [(&str, &str); 12] = [
     ("usermod", "setup"),
     ("show", "view"),
     ("ls", "view"),
+    ("verify", "scrub"),
+    ("fsck", "scrub"),
 ];
 
 /// Reads the arguments after the program's name.
@@ -139,6 +149,7 @@ pub(super) fn parse(arguments: &[String]) -> Result<Command, Failure> {
         "cert" => cert(&verb, &matches),
         "fingerprint" => Ok(Command::Fingerprint(config, argument(&matches).map(PathBuf::from))),
         "check" => Ok(Command::Check(config)),
+        "scrub" => Ok(Command::Scrub(config, Scrub { user: argument(&matches) })),
         _ => Ok(match argument(&matches) {
             Some(about) => self::verb(&about)?.help(),
             None => help(),

@@ -13,6 +13,7 @@ mod folders;
 mod last_login;
 mod new_password;
 mod remove;
+mod scrub;
 mod setup;
 mod size;
 mod terminal;
@@ -57,6 +58,7 @@ fn run(command: Command, console: &mut dyn Console) -> Result<(), Failure> {
         Command::Setup(config, order) => setup::run(&config.load()?, order, console),
         Command::View(config, order) => view::run(&config.load()?, &order, console),
         Command::Check(config) => check::run(&config, console),
+        Command::Scrub(config, order) => scrub::run(&config, &order, console),
         Command::Cert(request) => cert::make(&request, console),
         Command::Fingerprint(config, file) => cert::fingerprint(&config, file.as_deref(), console),
     }

@@ -24,9 +24,10 @@ pub const PROGRAM: Program = Program {
         Example { line: "ftp-admin setup alice", what: "shows the values, asks one by one" },
         Example { line: "ftp-admin rm alice", what: "the account goes, the files stay" },
         Example { line: "ftp-admin check", what: "is this set-up sound?" },
+        Example { line: "ftp-admin scrub", what: "are all files what was uploaded?" },
     ],
     groups: &[Group { title: "Options", options: &[CONFIG_FILE, HELP, VERSION] }],
-    verbs: &[CREATE, RM, SETUP, VIEW, CERT, FINGERPRINT, CHECK, HELP_VERB],
+    verbs: &[CREATE, RM, SETUP, VIEW, CERT, FINGERPRINT, CHECK, SCRUB, HELP_VERB],
     exit: &[
         ("0", "done"),
         ("1", "failed, there already, or left at a prompt"),
@@ -170,6 +171,20 @@ const CHECK: Verb = Verb {
     ..Verb::NONE
 };
 
+const SCRUB: Verb = Verb {
+    name: "scrub",
+    what: "whether files on the disk are still what was uploaded",
+    about: &[Block::Text(
+        "It reads every file of more than 256 KiB of one user or of all, at the lowest priority, and compares it with the hashes that were kept of \
+         its upload; the daemon may run meanwhile. What differs or cannot be read is told with its path, and the command fails; who downloads \
+         such a file is told as well, until it is put there again. Smaller files have none kept, nor have those that came by other means than an upload and were \
+         not downloaded since.",
+    )],
+    arguments: &[Argument { name: "USER", kind: USER, needed: false }],
+    examples: &[Example { line: "ftp-admin scrub", what: "once a month, from cron or a timer" }],
+    ..Verb::NONE
+};
+
 const HELP_VERB: Verb = Verb {
     name: "help",
     what: "this text, or more about one verb",
@@ -177,4 +192,4 @@ const HELP_VERB: Verb = Verb {
     ..Verb::NONE
 };
 
-const VERBS: &[&str] = &["create", "rm", "setup", "view", "cert", "fingerprint", "check"];
+const VERBS: &[&str] = &["create", "rm", "setup", "view", "cert", "fingerprint", "check", "scrub"];

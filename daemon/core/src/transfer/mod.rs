@@ -4,11 +4,13 @@
 //! Everything here blocks: only workers call it.
 
 mod kept;
+mod scrub;
 mod sink;
 mod source;
 #[cfg(test)]
 mod tests;
 
+pub use scrub::Scrubbed;
 pub use sink::{Appended, Published, PutFailed, Sink, store};
 pub use source::{Read, Source};
 

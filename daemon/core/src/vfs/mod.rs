@@ -50,6 +50,8 @@ pub struct Home {
     parts: Box<dyn Folder>,
     /// None where it cannot be had: everything works without.
     trees: Option<Box<dyn Folder>>,
+    /// Another process has it open as well: nothing is made in it.
+    beside: bool,
     /// Held from looking at a name to changing it, so that what is reported as freed or replaced is exact. Never held over a sync.
     names: Mutex<()>,
     durability: Durability,
@@ -87,11 +89,31 @@ impl Home {
         let folder = own(&*users, user.as_str())?;
         let (root, parts) = (own(&*folder, "home")?, own(&*folder, "parts")?);
         let trees = own(&*folder, "trees").ok();
-        let home = Self { folder, root, parts, trees, names: Mutex::new(()), durability };
+        let home = Self { folder, root, parts, trees, beside: false, names: Mutex::new(()), durability };
         home.sync(&*users)?;
         home.sync(&*home.folder)?;
         home.tidy_parts()?;
         Ok(home)
+    }
+
+    /// Opens what there is of a user's folders, to be looked at while the daemon may work on them; none if there is nothing yet.
+    ///
+    /// # Errors
+    /// A folder cannot be used, or the kernel has no `openat2`.
+    pub fn beside(storage: &dyn Storage, user: &UserName) -> Result<Option<Self>, Fault> {
+        let there = |folder| match folder {
+            Ok(folder) => Ok(Some(folder)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error).during("open a user's folder"),
+        };
+        let Some(users) = there(storage.users())? else { return Ok(None) };
+        let Some(folder) = there(users.directory(user.as_str().as_ref()))? else { return Ok(None) };
+        let below = |name: &str| there(folder.directory(name.as_ref()));
+        let (Some(root), Some(parts), trees) = (below("home")?, below("parts")?, below("trees")?) else {
+            return Ok(None);
+        };
+        let names = Mutex::new(());
+        Ok(Some(Self { folder, root, parts, trees, beside: true, names, durability: Durability::Fast }))
     }
 
     /// Counts everything, and drops the trees of files that are not there. No session of the user may be open.

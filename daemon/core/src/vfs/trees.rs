@@ -12,9 +12,10 @@
 //! told, for nothing depends on it: a tree that is torn, lost or of another version is no tree, and the next who reads the whole file makes one.
 
 use super::{Facts, Folder, Home, OpenFile, look};
+use crate::fault::{During as _, Fault};
 use ftp_proto::limits::{CHUNK, VALUE};
 use ftp_proto::message::Kind;
-use ftp_proto::{Etag, Root, tree};
+use ftp_proto::{Etag, Root, VirtualPath, tree};
 use rustix::io::Errno;
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -131,9 +132,18 @@ impl Home {
         Ok(values.and_then(|values| at.checked_sub(values)).filter(|_| is_it).map(found))
     }
 
+    /// Whether there is a tree of the file that is there now.
+    ///
+    /// # Errors
+    /// The file cannot be had, or there may be a tree and it cannot be read.
+    pub(crate) fn has_tree(&self, path: &VirtualPath) -> Result<bool, Fault> {
+        let (_, facts) = self.open_read(path)?;
+        Ok(self.find_tree(&facts).during("read what was kept of a file")?.is_some())
+    }
+
     /// Makes a file for the values of an open file, for [`Home::keep_new_tree`]; none if that is of no use, or somebody else is at it.
     pub(crate) fn new_tree(&self, of: &Facts) -> Option<Box<dyn OpenFile>> {
-        self.trees.as_ref()?.create(&new_name(of.inode)).ok()
+        self.trees.as_ref().filter(|_| !self.beside)?.create(&new_name(of.inode)).ok()
     }
 
     /// Makes the values that were taken of an open file since it was `of` its tree. Says whether it did.
