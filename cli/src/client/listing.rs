@@ -31,9 +31,23 @@ impl Client {
     /// # Errors
     /// As the daemon says.
     pub fn list(&mut self, path: &VirtualPath) -> Result<Vec<Entry>, Failure> {
+        let mut entries = Vec::new();
+        let listed = self.list_each(path, &mut |entry| entries.push(entry))?;
+        self.whole(entries, &listed)
+    }
+
+    /// Hands over the entries of a directory as they come, within the bounds of [`Client::list`]. They are in no order, and nobody has looked whether two
+    /// have one name, or one none: see [`Client::unnamed`] and [`Client::twins`].
+    ///
+    /// # Errors
+    /// As the daemon says.
+    pub(crate) fn list_each(
+        &mut self,
+        path: &VirtualPath,
+        take: &mut dyn FnMut(Entry),
+    ) -> Result<Listed, Failure> {
         let id = self.send(Op::List { path: path.clone() })?;
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut names = 0;
+        let (mut entries, mut names) = (0, 0);
         loop {
             match self.wait_reply(id)? {
                 Body::Page(page) if page.entries.is_empty() => {
@@ -41,19 +55,31 @@ impl Client {
                 }
                 Body::Page(page) => {
                     names += page.entries.iter().map(Entry::name_len).sum::<usize>();
-                    entries.extend(page.entries);
+                    entries += page.entries.len();
+                    page.entries.into_iter().for_each(&mut *take);
                 }
                 Body::Ok(value) => {
                     let listed: Listed = self.read(value)?;
-                    return self.whole(entries, &listed);
+                    if listed.entries != entries as u64 {
+                        return Err(self.breach("a listing is not whole"));
+                    }
+                    return Ok(listed);
                 }
                 Body::Error(refusal) => return Err(Failure::refused(refusal)),
                 Body::Begin(_) => return Err(self.breach("a listing cannot begin")),
             }
-            if entries.len() > ENTRIES || names > NAMES {
+            if entries > ENTRIES || names > NAMES {
                 return Err(self.breach("a listing has no end"));
             }
         }
+    }
+
+    pub(crate) fn unnamed(&mut self) -> Failure {
+        self.breach("an entry has no name")
+    }
+
+    pub(crate) fn twins(&mut self) -> Failure {
+        self.breach("a name is there twice")
     }
 
     /// A listing at its end.
@@ -63,10 +89,10 @@ impl Client {
         }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         if entries.first().is_some_and(|first| first.name.is_none()) {
-            return Err(self.breach("an entry has no name"));
+            return Err(self.unnamed());
         }
         if entries.windows(2).any(|pair| pair[0].name == pair[1].name) {
-            return Err(self.breach("a name is there twice"));
+            return Err(self.twins());
         }
         Ok(entries)
     }

@@ -1,6 +1,6 @@
 //! Looking at and changing what is at the server.
 
-use super::listing::{OPTIONS, Row, Style};
+use super::listing::{OPTIONS, Row, Rows, Style};
 use super::{BARE, Command, Group, Line, Next, Shell, Side, nearest};
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
@@ -82,7 +82,8 @@ fn ls(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         [] => ".",
         [pattern] if pattern.pattern().is_some() => {
             let found = glob::there(shell.session, pattern)?;
-            let rows = found.into_iter().filter_map(|found| Some(row(found.name, &found.entry?))).collect();
+            let rows =
+                found.iter().filter_map(|found| Some(row(&found.name, found.entry.as_ref()?))).collect();
             style.show(shell, rows, true, event)?;
             return Ok(Next::Stay);
         }
@@ -90,27 +91,37 @@ fn ls(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         [_, more, ..] => return Err(line.wrong(format!("'{}' is one word too many", Printable(more)))),
     };
     let path = shell.remote(word)?;
-    let listed = shell.session.client()?.list(&path);
-    let (entries, chosen) = match listed {
+    let (mut rows, mut has_all_names) = (Rows::default(), true);
+    let listed = shell.session.client()?.list_each(&path, &mut |entry| match &entry.name {
+        Some(name) => rows.push(row(name.as_str(), &entry)),
+        None => has_all_names = false,
+    });
+    let chosen = match listed {
         Err(failure) if failure.code() == Some(Code::NotADirectory) => {
-            (vec![shell.session.client()?.stat(&path)?], true)
+            let entry = shell.session.client()?.stat(&path)?;
+            rows.push(row(entry.name.as_ref().map_or("?", Name::as_str), &entry));
+            true
         }
-        result => (result.map_err(|failure| explain(shell, failure, &path, word))?, false),
+        result => result.map(|_| false).map_err(|failure| explain(shell, failure, &path, word))?,
     };
-    if !chosen {
-        shell.seen.keep(&path, &entries);
+    if !has_all_names {
+        return Err(shell.session.client()?.unnamed());
     }
-    let name = |entry: &Entry| entry.name.as_ref().map_or("?", Name::as_str).to_owned();
-    let rows = entries.iter().map(|entry| row(name(entry), entry)).collect();
+    if rows.has_twins() {
+        return Err(shell.session.client()?.twins());
+    }
+    if !chosen {
+        shell.seen.keep(&path, rows.names());
+    }
     style.show(shell, rows, chosen, event)?;
     Ok(Next::Stay)
 }
 
-fn event(row: &Row) -> Event<'_> {
-    Event::Entry { name: &row.name, kind: row.kind, size: row.size, mtime: row.mtime }
+fn event(row: Row<'_>) -> Event<'_> {
+    Event::Entry { name: row.name, kind: row.kind, size: row.size, mtime: row.mtime }
 }
 
-fn row(name: String, entry: &Entry) -> Row {
+fn row<'a>(name: &'a str, entry: &Entry) -> Row<'a> {
     Row { name, kind: entry.kind, size: entry.size, mtime: entry.mtime }
 }
 

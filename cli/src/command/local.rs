@@ -1,6 +1,6 @@
 //! This side: its folders, its shell, and how much of the network the client takes.
 
-use super::listing::{OPTIONS, Row, Style};
+use super::listing::{OPTIONS, Row, Rows, Style};
 use super::{BARE, Command, Group, Line, Next, Shell, Side};
 use crate::event::Event;
 use crate::failure::{Cause, Failure, shown};
@@ -128,27 +128,32 @@ fn folders(shell: &Shell<'_>) -> Result<Next, Failure> {
 fn lls(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let given = line.options(Style::options)?;
     let base = shell.session.upload.clone();
-    let (rows, chosen) = match given.free.as_slice() {
+    let mut rows = Rows::default();
+    let chosen = match given.free.as_slice() {
         [pattern] if pattern.pattern().is_some() => {
-            let found = glob::here(&base, pattern)?;
-            (found.into_iter().map(|found| row(&base.join(&found.name), found.name.clone())).collect(), true)
+            for found in glob::here(&base, pattern)? {
+                rows.push(row(&base.join(&found.name), &found.name));
+            }
+            true
         }
         words @ ([] | [_]) => {
             let folder = words.first().map_or_else(|| base.clone(), |word| base.join(expanded(word)));
             let failed = |error| Failure::local(&folder, "list it", &error);
             if fs::metadata(&folder).map_err(failed)?.is_dir() {
-                let entries: Vec<_> = fs::read_dir(&folder).and_then(Iterator::collect).map_err(failed)?;
-                let name = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
-                (entries.iter().map(|entry| row(&entry.path(), name(entry))).collect(), false)
+                for entry in fs::read_dir(&folder).map_err(failed)? {
+                    let entry = entry.map_err(failed)?;
+                    rows.push(row(&entry.path(), &entry.file_name().to_string_lossy()));
+                }
+                false
             } else {
-                let name = words.first().map(|word| word.as_str().to_owned()).unwrap_or_default();
-                (vec![row(&folder, name)], true)
+                rows.push(row(&folder, words.first().map_or("", |word| word.as_str())));
+                true
             }
         }
         [_, more, ..] => return Err(line.wrong(format!("'{}' is one word too many", Printable(more)))),
     };
     Style::of(&given).show(shell, rows, chosen, |row| Event::LocalEntry {
-        name: &row.name,
+        name: row.name,
         kind: row.kind,
         size: row.size,
         mtime: row.mtime,
@@ -156,7 +161,7 @@ fn lls(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     Ok(Next::Stay)
 }
 
-fn row(path: &Path, name: String) -> Row {
+fn row<'a>(path: &Path, name: &'a str) -> Row<'a> {
     // One that is gone meanwhile, or a link to nothing, is something else.
     let (kind, size, mtime) = match fs::metadata(path) {
         Ok(facts) if facts.is_dir() => (Kind::Dir, 0, facts.mtime()),

@@ -1,6 +1,5 @@
 //! Names at the server that were listed lately, for completion.
 
-use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Name, VirtualPath};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -19,15 +18,20 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Keeps a listing, in the place of one that is older.
-    pub(crate) fn keep(&mut self, dir: &VirtualPath, entries: &[Entry]) {
-        if self.names + entries.len() > NAMES {
+    pub(crate) fn keep<'a>(
+        &mut self,
+        dir: &VirtualPath,
+        names: impl ExactSizeIterator<Item = (&'a str, bool)>,
+    ) {
+        let len = names.len();
+        if self.names + len > NAMES {
             self.clear();
         }
-        if entries.len() > NAMES {
+        if len > NAMES {
             return;
         }
         let names: Vec<_> =
-            entries.iter().filter_map(|entry| Some((entry.name.clone()?, entry.kind == Kind::Dir))).collect();
+            names.filter_map(|(name, is_dir)| Some((Name::new(name).ok()?, is_dir))).collect();
         self.names += names.len();
         if let Some((_, old)) = self.listings.insert(dir.clone(), (Instant::now(), names)) {
             self.names -= old.len();

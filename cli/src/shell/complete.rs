@@ -3,6 +3,8 @@
 
 use crate::command::{COMMANDS, Command, Shell, Side, expanded, known};
 use crate::words::{Unfinished, unfinished};
+use ftp_proto::Name;
+use ftp_proto::message::Kind;
 use ftp_proto::printable::is_printable;
 use rustyline::completion::Pair;
 use rustyline::highlight::Highlighter;
@@ -87,7 +89,10 @@ impl<'a> Completer<'a> {
         if shell.seen.names(&path).is_none()
             && let Some(entries) = shell.session.list_within(&path, PATIENCE)
         {
-            shell.seen.keep(&path, &entries);
+            let names = entries
+                .iter()
+                .map(|entry| (entry.name.as_ref().map_or("", Name::as_str), entry.kind == Kind::Dir));
+            shell.seen.keep(&path, names);
         }
         let names = shell.seen.names(&path).unwrap_or_default();
         let candidates = names.iter().filter(|(_, is_dir)| *is_dir || !only_dirs);
