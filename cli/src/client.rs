@@ -2,6 +2,7 @@
 
 mod hashes;
 mod listing;
+mod window;
 
 use crate::connect::{Connection, Server};
 use crate::failure::{Cause, Failure};
@@ -20,6 +21,7 @@ use listing::Ahead;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
+pub(crate) use window::{Window, request_len};
 use zeroize::Zeroize as _;
 
 /// The most entries of one listing, or of all listings of a tree.
@@ -352,7 +354,7 @@ impl Client {
         self.watch(sent)
     }
 
-    /// The answer to `id`. Ctrl-C asks the daemon to stop it, once.
+    /// The answer to `id`.
     pub(crate) fn wait_reply(&mut self, id: u64) -> Result<Body, Failure> {
         match self.wait(id, &mut || {})? {
             Incoming::Reply(body) => Ok(body),
@@ -360,19 +362,27 @@ impl Client {
         }
     }
 
-    /// The next chunk or the answer to `id`; `tick` is called about ten times a second meanwhile.
+    /// The next chunk or the answer to `id`; `tick` is called about ten times a second meanwhile. Ctrl-C asks the daemon to stop it, once.
     pub(crate) fn wait(&mut self, id: u64, tick: &mut dyn FnMut()) -> Result<Incoming, Failure> {
+        if let Some(incoming) = self.come(id, tick)? {
+            return Ok(incoming);
+        }
+        self.abort(id)?;
+        Err(Failure::interrupted())
+    }
+
+    /// The same; none when Ctrl-C was pressed.
+    fn come(&mut self, id: u64, tick: &mut dyn FnMut()) -> Result<Option<Incoming>, Failure> {
         self.link.begin_wait();
         loop {
             if self.interrupt.is_set() {
-                self.abort(id)?;
-                return Err(Failure::interrupted());
+                return Ok(None);
             }
             let next = self.link.frame();
             if let Some(frame) = self.watch(next)?
                 && let Some(incoming) = self.sort(id, frame)?
             {
-                return Ok(incoming);
+                return Ok(Some(incoming));
             }
             if self.ping.is_none() && self.link.silence() > SILENCE {
                 self.ping = Some(self.send(Op::Ping)?);

@@ -143,6 +143,11 @@ impl Session {
         Ok(&mut self.client)
     }
 
+    /// The connection as it is, in the middle of something.
+    pub(crate) fn under_way(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
     /// What is in a directory, if the server says so at once. Nothing is connected anew for it.
     pub fn list_within(&mut self, path: &VirtualPath, patience: Duration) -> Option<Vec<Entry>> {
         if self.client.is_gone() { None } else { self.client.list_within(path, patience).ok().flatten() }

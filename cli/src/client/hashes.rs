@@ -1,21 +1,15 @@
-//! Hashes of files at the server, many at once.
+//! Hashes of files at the server, and what is there, many at once.
 
-use super::{Client, Incoming};
-use crate::failure::{Cause, Failure};
+use super::{Client, Incoming, Window, request_len};
+use crate::failure::Failure;
 use crate::watch::Watch;
-use ftp_proto::VirtualPath;
-use ftp_proto::message::{Body, Kept, Op, Sum};
-use std::collections::VecDeque;
+use ftp_proto::message::{Body, Entry, Kept, Op, Stat, Sum};
+use ftp_proto::{Code, VirtualPath};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
 
-/// The most requests that hash a file and are under way at once.
-const AT_ONCE: usize = 32;
-/// The most bytes of them; the protocol has a bound of 16 KiB.
-const OUTSTANDING: usize = 12 * 1024;
-
-/// What a request with that path takes at most: a quote and a backslash are escaped.
-fn request_len(path: &VirtualPath) -> usize {
-    path.names().iter().map(|name| 1 + 2 * name.as_str().len()).sum::<usize>() + 64
-}
+/// How long the daemon may take to stop after Ctrl-C.
+const STOP: Duration = Duration::from_secs(1);
 
 impl Client {
     /// Hashes a file at the server; `watch` is told that it is waited for.
@@ -29,10 +23,6 @@ impl Client {
         watch: &mut dyn Watch,
     ) -> Result<Sum, Failure> {
         let id = self.send(Op::Sum { path: path.clone(), md5, kept: Kept::Use })?;
-        self.summed(id, watch)
-    }
-
-    fn summed(&mut self, id: u64, watch: &mut dyn Watch) -> Result<Sum, Failure> {
         match self.wait_watched(id, watch)? {
             Body::Ok(value) => self.read(value),
             Body::Error(refusal) => Err(Failure::refused(refusal)),
@@ -50,33 +40,63 @@ impl Client {
         paths: &[VirtualPath],
         kept: Kept,
         watch: &mut dyn Watch,
-        mut meanwhile: impl FnMut(usize, &mut dyn Watch),
+        meanwhile: impl FnMut(usize, &mut dyn Watch),
     ) -> Result<Vec<Result<Sum, Failure>>, Failure> {
-        let mut under_way: VecDeque<(u64, usize)> = VecDeque::new();
-        let (mut sums, mut sent, mut bytes) = (Vec::with_capacity(paths.len()), 0, 0);
-        while sums.len() < paths.len() {
-            while let Some(path) = paths.get(sent)
-                && under_way.len() < AT_ONCE
-                && (under_way.is_empty() || bytes + request_len(path) <= OUTSTANDING)
+        self.each(paths, |path| Op::Sum { path, md5: false, kept }, watch, meanwhile)
+    }
+
+    /// What is at many paths, as [`Client::find`] says it.
+    ///
+    /// # Errors
+    /// As [`Client::sums`].
+    pub fn finds(
+        &mut self,
+        paths: &[VirtualPath],
+        watch: &mut dyn Watch,
+    ) -> Result<Vec<Result<Option<Entry>, Failure>>, Failure> {
+        let stats: Vec<Result<Stat, Failure>> =
+            self.each(paths, |path| Op::Stat { path }, watch, |_, _| {})?;
+        let found = stats.into_iter().map(|stat| match stat {
+            Err(failure) if failure.code() == Some(Code::NotFound) => Ok(None),
+            stat => stat.map(|stat| Some(stat.entry)),
+        });
+        Ok(found.collect())
+    }
+
+    fn each<R: DeserializeOwned>(
+        &mut self,
+        paths: &[VirtualPath],
+        op: impl Fn(VirtualPath) -> Op,
+        watch: &mut dyn Watch,
+        mut meanwhile: impl FnMut(usize, &mut dyn Watch),
+    ) -> Result<Vec<Result<R, Failure>>, Failure> {
+        let mut window = Window::reading(self);
+        let (mut answers, mut sent) = (Vec::with_capacity(paths.len()), 0);
+        while answers.len() < paths.len() {
+            let wants_more = window.wants_more();
+            while wants_more
+                && let Some(path) = paths.get(sent)
+                && window.has_room(request_len(path))
             {
-                let id = self.send(Op::Sum { path: path.clone(), md5: false, kept })?;
-                under_way.push_back((id, request_len(path)));
-                (sent, bytes) = (sent + 1, bytes + request_len(path));
+                self.ask_ahead(&mut window, op(path.clone()), ())?;
+                sent += 1;
             }
-            meanwhile(sums.len(), watch);
-            let Some((id, len)) = under_way.pop_front() else { break };
-            bytes -= len;
-            match self.summed(id, watch) {
-                Err(failure) if failure.fatal || failure.cause == Cause::Interrupted => {
-                    while let (Some((id, _)), false) = (under_way.pop_front(), self.broken) {
-                        self.abort(id)?;
-                    }
-                    return Err(failure);
+            self.push_out(&mut window)?;
+            meanwhile(answers.len(), watch);
+            let answer = match self.next_of(&mut window, &mut || watch.waiting())? {
+                None => {
+                    self.stop(&mut window, STOP);
+                    return Err(Failure::interrupted());
                 }
-                ended => sums.push(ended),
-            }
+                Some(Incoming::Chunk(_)) => return Err(self.breach("a chunk that nobody asked for")),
+                Some(Incoming::Reply(Body::Ok(value))) => Ok(self.read(value)?),
+                Some(Incoming::Reply(Body::Error(refusal))) => Err(Failure::refused(refusal)),
+                Some(Incoming::Reply(_)) => return Err(self.breach("an answer to something else")),
+            };
+            window.done();
+            answers.push(answer);
         }
-        Ok(sums)
+        Ok(answers)
     }
 
     /// The answer to `id`; `watch` is told that it is waited for.

@@ -20,14 +20,23 @@ impl Replace {
         if interactive { Self::Ask } else { Self::All }
     }
 
+    /// Somebody is asked about the next one.
+    pub(super) fn asks(self) -> bool {
+        self == Self::Ask
+    }
+
     /// Whether this one is to be replaced.
-    pub(super) fn decide(&mut self, console: &Console, what: &str) -> Result<bool, Failure> {
+    pub(super) fn decide(
+        &mut self,
+        console: &Console,
+        what: impl FnOnce() -> String,
+    ) -> Result<bool, Failure> {
         match self {
             Self::All => return Ok(true),
             Self::None | Self::Left(_) => return Ok(false),
             Self::Ask => {}
         }
-        console.complain(what);
+        console.complain(&what());
         let answer = console.ask("Replace it? [y/N/all/none] ")?;
         let answer = match answer {
             Said::Line(answer) => answer,

@@ -59,14 +59,6 @@ pub(super) enum Known {
     Different,
 }
 
-/// What stands in the way, for the question.
-struct There {
-    /// `notes.txt is on the server`.
-    what: String,
-    /// `there 2.1 KiB, Nov 3; here 2.4 KiB, today`.
-    both: String,
-}
-
 /// Downloads one file, unless it is here already.
 pub(super) fn get_one(
     shell: &mut Shell<'_>,
@@ -75,10 +67,25 @@ pub(super) fn get_one(
     known: Known,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, Failure> {
-    let path = task.local.path();
-    begin(progress, task, Op::Get, &path, entry.size);
-    let mut replaces = false;
-    if let Some(found) = task.local.look()? {
+    begin(progress, task, Op::Get, &task.local.path(), entry.size);
+    let found = task.local.look()?;
+    match consider_get(shell, task, entry, found, known, progress)? {
+        Some(outcome) => Ok(outcome),
+        None => move_get(shell, task, entry, progress),
+    }
+}
+
+/// What is to be done with a file that could be downloaded, where `found` has its name: nothing more, or, where it is none, it moves.
+pub(super) fn consider_get(
+    shell: &mut Shell<'_>,
+    task: &Task<'_, Place>,
+    entry: &Entry,
+    found: Option<Found>,
+    known: Known,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Outcome>, Failure> {
+    if let Some(found) = found {
+        let path = task.local.path();
         if found == Found::Folder {
             let what = format!("a folder {} is in the way", shown(&path));
             return Err(Failure::new(Cause::NotPermitted, what).hint("-o gives the file another name"));
@@ -93,28 +100,37 @@ pub(super) fn get_one(
             known => known,
         };
         if let Known::Same(sum) = known {
-            return identical(shell, task, Op::Get, &path, &sum, progress);
+            return identical(shell, task, Op::Get, &path, &sum, progress).map(Some);
         }
-        let facts = fs::symlink_metadata(&path).ok();
-        let here = facts.map(|facts| (facts.len(), facts.mtime()));
-        let there = There {
-            what: format!("{} is here", task.label),
-            both: both(Some((entry.size, entry.mtime)), here),
+        let there = || {
+            let here = fs::symlink_metadata(&path).ok();
+            let here = here.map(|facts| (facts.len(), facts.mtime()));
+            (format!("{} is here", task.label), both(Some((entry.size, entry.mtime)), here))
         };
-        if let Some(outcome) = keep(shell, task, &there, entry.size, progress)? {
-            return Ok(outcome);
+        if let Some(outcome) = keep(shell, task, there, entry.size, progress)? {
+            return Ok(Some(outcome));
         }
-        replaces = true;
     }
     if task.how.dry_run {
-        return planned(shell, Op::Get, task.remote, task.label, entry.size, replaces, progress);
+        let (remote, label, replaces) = (task.remote, task.label, found.is_some());
+        return planned(shell, Op::Get, remote, label, entry.size, replaces, progress).map(Some);
     }
+    Ok(None)
+}
+
+/// Downloads one file, whatever has its name.
+pub(super) fn move_get(
+    shell: &mut Shell<'_>,
+    task: &Task<'_, Place>,
+    entry: &Entry,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome, Failure> {
     let interrupt = shell.session.interrupt();
     let result = keep_trying(shell, progress, |shell, progress| {
         let client = shell.session.client()?;
         transfer::get(client, task.remote, task.local, task.how.md5, &interrupt, progress)
     });
-    finish(shell, task, Op::Get, &path, result, entry.size, progress)
+    finish(shell, task, Op::Get, &task.local.path(), result, entry.size, progress)
 }
 
 /// Uploads one file, unless it is there already.
@@ -125,11 +141,25 @@ pub(super) fn put_one(
     known: Known,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, Failure> {
-    let facts = fs::metadata(task.local).ok();
-    let size = facts.as_ref().map_or(0, fs::Metadata::len);
+    let size = fs::metadata(task.local).map_or(0, |facts| facts.len());
     begin(progress, task, Op::Put, task.local, size);
-    let mut replaces = false;
-    if let Some(entry) = there.filter(|entry| entry.kind != Kind::Dir) {
+    match consider_put(shell, task, size, there, known, progress)? {
+        Some(outcome) => Ok(outcome),
+        None => move_put(shell, task, size, progress),
+    }
+}
+
+/// What is to be done with a file that could be uploaded: nothing more, or, where it is none, it moves.
+pub(super) fn consider_put(
+    shell: &mut Shell<'_>,
+    task: &Task<'_, Path>,
+    size: u64,
+    there: Option<&Entry>,
+    known: Known,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Outcome>, Failure> {
+    let there = there.filter(|entry| entry.kind != Kind::Dir);
+    if let Some(entry) = there {
         let same_size = entry.kind == Kind::File && entry.size == size;
         let known = match known {
             Known::Nothing if same_size => {
@@ -140,24 +170,32 @@ pub(super) fn put_one(
             known => known,
         };
         if let Known::Same(sum) = known {
-            return identical(shell, task, Op::Put, task.local, &sum, progress);
+            return identical(shell, task, Op::Put, task.local, &sum, progress).map(Some);
         }
         let name = if progress.is_batch() { task.label.to_owned() } else { as_seen(shell, task.remote) };
-        let there = There {
-            what: format!("{name} is on the server"),
-            both: both(
-                Some((entry.size, entry.mtime)),
-                facts.as_ref().map(|facts| (facts.len(), facts.mtime())),
-            ),
+        let there = || {
+            let here = fs::metadata(task.local).ok();
+            let here = here.map(|facts| (facts.len(), facts.mtime()));
+            (format!("{name} is on the server"), both(Some((entry.size, entry.mtime)), here))
         };
-        if let Some(outcome) = keep(shell, task, &there, size, progress)? {
-            return Ok(outcome);
+        if let Some(outcome) = keep(shell, task, there, size, progress)? {
+            return Ok(Some(outcome));
         }
-        replaces = true;
     }
     if task.how.dry_run {
-        return planned(shell, Op::Put, task.remote, task.label, size, replaces, progress);
+        let (remote, label, replaces) = (task.remote, task.label, there.is_some());
+        return planned(shell, Op::Put, remote, label, size, replaces, progress).map(Some);
     }
+    Ok(None)
+}
+
+/// Uploads one file, whatever has its name.
+pub(super) fn move_put(
+    shell: &mut Shell<'_>,
+    task: &Task<'_, Path>,
+    size: u64,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome, Failure> {
     let interrupt = shell.session.interrupt();
     let result = keep_trying(shell, progress, |shell, progress| {
         let client = shell.session.client()?;
@@ -167,7 +205,14 @@ pub(super) fn put_one(
     finish(shell, task, Op::Put, task.local, result, size, progress)
 }
 
-fn begin<L: ?Sized>(progress: &mut Progress<'_>, task: &Task<'_, L>, op: Op, local: &Path, size: u64) {
+/// The file is the one that is under way.
+pub(super) fn begin<L: ?Sized>(
+    progress: &mut Progress<'_>,
+    task: &Task<'_, L>,
+    op: Op,
+    local: &Path,
+    size: u64,
+) {
     // Of a path the last name is what a short line has room for.
     let name = task.label.rsplit('/').next().unwrap_or_default();
     progress.file(Subject {
@@ -250,17 +295,20 @@ fn identical<L: ?Sized>(
     Ok(Outcome::Identical)
 }
 
-/// Whether what is there is kept; none if it is to be replaced.
+/// Whether what is there is kept; none if it is to be replaced. `there` says for the question what it is, and how both look.
 fn keep<L: ?Sized>(
     shell: &mut Shell<'_>,
     task: &Task<'_, L>,
-    there: &There,
+    there: impl FnOnce() -> (String, String),
     size: u64,
     progress: &mut Progress<'_>,
 ) -> Result<Option<Outcome>, Failure> {
     progress.clear();
-    let what = format!("{} already and differs ({}).", there.what, there.both);
-    if task.how.dry_run || shell.replace.decide(shell.console, &what)? {
+    let what = || {
+        let (what, both) = there();
+        format!("{what} already and differs ({both}).")
+    };
+    if task.how.dry_run || shell.replace.decide(shell.console, what)? {
         return Ok(None);
     }
     let remote = task.remote.to_string();
@@ -335,7 +383,8 @@ fn enough(bytes: u64) -> String {
     format!("{}{letter}", bytes.div_ceil(unit))
 }
 
-fn finish<L: ?Sized>(
+/// Tells what came of a file that was to move, and counts it.
+pub(super) fn finish<L: ?Sized>(
     shell: &mut Shell<'_>,
     task: &Task<'_, L>,
     op: Op,

@@ -2,7 +2,8 @@
 
 use super::files::explain;
 use super::replace::Replace;
-use super::single::{How, Known, Outcome, Task, get_one, put_one};
+use super::retry::keep_trying;
+use super::single::{How, Known, Task, get_one, put_one};
 use super::tree::{self, Tally};
 use super::{BARE, Command, Given, Group, Line, Next, Shell, Side, expanded};
 use crate::event::Op;
@@ -14,9 +15,11 @@ use crate::transfer::Folder;
 use crate::words::{Word, quote};
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Name, Printable, VirtualPath};
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(super) const GET: Command = Command {
     name: "get",
@@ -107,6 +110,11 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// What it is called on the screen.
+    fn label(&self) -> String {
+        Printable(self.remote.names().last().map_or("home", Name::as_str)).to_string()
+    }
+
     /// The folder that a directory becomes.
     fn tree_folder(&self) -> Result<Folder, Failure> {
         if self.is_named {
@@ -134,8 +142,7 @@ fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         && one.entry.kind == Kind::File
     {
         let place = Folder::open(&one.folder)?.place(one.name.clone());
-        let label = one.remote.names().last().map_or("", Name::as_str);
-        let label = Printable(label).to_string();
+        let label = one.label();
         let mut progress = Progress::one(shell.console, shell.manner.progress);
         let task = Task { remote: &one.remote, local: &place, label: &label, how: &words.how };
         let done = get_one(shell, &task, &one.entry, Known::Nothing, &mut progress);
@@ -152,30 +159,53 @@ fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let (files, bytes) = count.end();
     let mut progress = Progress::many(shell.console, shell.manner.progress, files, bytes);
     let mut tally = Tally::new(Op::Get);
-    let done = wanted.iter().try_for_each(|one| {
-        let label = Printable(one.remote.names().last().map_or("home", Name::as_str)).to_string();
-        if one.entry.kind == Kind::Dir {
-            return match one.tree_folder() {
-                Ok(folder) => tree::get(
-                    shell,
-                    &one.remote,
-                    Some(&folder),
-                    &label,
-                    &words.how,
-                    &mut tally,
-                    &mut progress,
-                ),
+    let files_together = |one: &Wanted, next: &Wanted| {
+        one.entry.kind != Kind::Dir && next.entry.kind != Kind::Dir && one.folder == next.folder
+    };
+    let done = wanted.chunk_by(files_together).try_for_each(|some| match some {
+        [one] if one.entry.kind == Kind::Dir => {
+            let label = one.label();
+            let (tally, progress) = (&mut tally, &mut progress);
+            match one.tree_folder() {
+                Ok(folder) => {
+                    tree::get(shell, &one.remote, Some(&folder), &label, &words.how, tally, progress)
+                }
                 Err(failure) => tally.fail(shell, failure, &label),
-            };
+            }
         }
-        let result = Folder::open(&one.folder).and_then(|folder| {
-            let place = folder.place(one.name.clone());
-            let task = Task { remote: &one.remote, local: &place, label: &label, how: &words.how };
-            get_one(shell, &task, &one.entry, Known::Nothing, &mut progress)
-        });
-        tally.count(shell, result, &label, one.entry.size, &mut progress)
+        files => get_files(shell, files, &words.how, &mut tally, &mut progress),
     });
     end(shell, done, &words.how, tally, progress)
+}
+
+/// Downloads files that were named, or matched a pattern, to one folder.
+fn get_files(
+    shell: &mut Shell<'_>,
+    mut files: &[Wanted],
+    how: &How,
+    tally: &mut Tally,
+    progress: &mut Progress<'_>,
+) -> Result<(), Failure> {
+    let folder = files.first().map(|one| Folder::open(&one.folder)).transpose();
+    let folder = folder.map(|folder| folder.map(Arc::new));
+    while !files.is_empty() {
+        let (some, more) = files.split_at(tree::together_len(files.iter().map(|one| one.entry.size)));
+        files = more;
+        let mut downloads = Vec::with_capacity(some.len());
+        for one in some {
+            let place = folder.clone().map(|folder| folder.map(|folder| folder.one_of_many(&one.name)));
+            let download = place
+                .and_then(|place| tree::Download::new(&one.entry, one.label(), one.remote.clone(), place));
+            match download {
+                Ok(download) => downloads.push(download),
+                Err(failure) => {
+                    tally.count(shell, Err(failure), &one.label(), one.entry.size, progress)?;
+                }
+            }
+        }
+        tree::get_some(shell, &downloads, how, tally, progress)?;
+    }
+    folder.ok().flatten().map_or(Ok(()), |folder| folder.sync())
 }
 
 /// What a name at the server stands for; nothing for what a pattern matches and cannot be had.
@@ -303,28 +333,50 @@ fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     }
     let mut progress = Progress::many(shell.console, shell.manner.progress, files, bytes);
     let mut tally = Tally::new(Op::Put);
-    let done = offered.iter().try_for_each(|one| {
-        if one.is_dir {
+    let files_together = |one: &Offered, next: &Offered| !one.is_dir && !next.is_dir;
+    let done = offered.chunk_by(files_together).try_for_each(|some| match some {
+        [one] if one.is_dir => {
             let (tally, progress) = (&mut tally, &mut progress);
-            return tree::put(shell, &one.local, &one.remote, &one.label, &words.how, tally, progress)
-                .or_else(|failure| tally.fail(shell, failure, &one.label));
+            tree::put(shell, &one.local, &one.remote, &one.label, &words.how, tally, progress)
         }
-        let result = put_of_many(shell, one, &words.how, &mut progress);
-        tally.count(shell, result, &one.label, one.size, &mut progress)
+        files => put_files(shell, files, &words.how, &mut tally, &mut progress),
     });
     end(shell, done, &words.how, tally, progress)
 }
 
-fn put_of_many(
+/// Uploads files that were named, or matched a pattern.
+fn put_files(
     shell: &mut Shell<'_>,
-    one: &Offered,
+    mut files: &[Offered],
     how: &How,
+    tally: &mut Tally,
     progress: &mut Progress<'_>,
-) -> Result<Outcome, Failure> {
-    let there =
-        super::retry::keep_trying(shell, progress, |shell, _| shell.session.client()?.find(&one.remote))?;
-    let task = Task { remote: &one.remote, local: one.local.as_path(), label: &one.label, how };
-    put_one(shell, &task, there.as_ref(), Known::Nothing, progress)
+) -> Result<(), Failure> {
+    while !files.is_empty() {
+        // What comes to the same path as one before it has to see that one there.
+        let mut paths = HashSet::new();
+        let apart = files.iter().take_while(|one| paths.insert(&one.remote));
+        let (some, more) = files.split_at(tree::together_len(apart.map(|one| one.size)));
+        files = more;
+        let paths: Vec<_> = some.iter().map(|one| one.remote.clone()).collect();
+        let found =
+            keep_trying(shell, progress, |shell, progress| shell.session.client()?.finds(&paths, progress))?;
+        let mut uploads = Vec::with_capacity(some.len());
+        for (one, found) in some.iter().zip(&found) {
+            let (label, remote, local) = (one.label.clone(), one.remote.clone(), one.local.clone());
+            match found {
+                Ok(there) => {
+                    let there = there.as_ref();
+                    uploads.push(tree::Upload { label, remote, local, there, size: one.size });
+                }
+                Err(failure) => {
+                    tally.count(shell, Err(failure.clone()), &label, one.size, progress)?;
+                }
+            }
+        }
+        tree::put_some(shell, &uploads, how, tally, progress)?;
+    }
+    Ok(())
 }
 
 /// What a name on this side stands for; nothing for what a pattern matches and cannot be sent.

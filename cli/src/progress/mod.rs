@@ -188,12 +188,13 @@ impl<'a> Progress<'a> {
     /// The next file.
     pub fn file(&mut self, subject: Subject) {
         (self.stage, self.size, self.done) = (Stage::Waiting, subject.size, 0);
-        (self.most, self.news) = (0, false);
+        self.most = 0;
         self.subject = subject;
     }
 
     /// The file is done, or given up: its bytes count as dealt with.
     pub fn file_done(&mut self, size: u64) {
+        self.news = true;
         match &mut self.batch {
             Some(batch) => {
                 batch.past = (batch.past.0 + 1, batch.past.1.saturating_add(size));

@@ -10,7 +10,7 @@ use ftp_proto::sidecar::{HEADER_MAX, Sidecar};
 use ftp_proto::{Md5Sum, Root, Tree, Value, tree};
 use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -44,14 +44,17 @@ pub(super) struct Version {
 
 impl Version {
     pub(super) fn of(file: &File) -> io::Result<Self> {
-        let facts = file.metadata()?;
-        Ok(Self {
+        Ok(Self::new(&file.metadata()?))
+    }
+
+    fn new(facts: &Metadata) -> Self {
+        Self {
             size: facts.len(),
             mtime: facts.mtime(),
             nanos: facts.mtime_nsec(),
             ctime: (facts.ctime(), facts.ctime_nsec()),
             inode: (facts.dev(), facts.ino()),
-        })
+        }
     }
 }
 
@@ -76,10 +79,11 @@ impl Opened {
 
     pub(super) fn new(path: PathBuf, file: File) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::local(&path, "read it", &error);
-        if !file.metadata().map_err(failed)?.is_file() {
+        let facts = file.metadata().map_err(failed)?;
+        if !facts.is_file() {
             return Err(Failure::new(Cause::NotPermitted, format!("{}: not a file", shown(&path))));
         }
-        let version = Version::of(&file).map_err(failed)?;
+        let version = Version::new(&facts);
         Ok(Self { path, file, version })
     }
 
@@ -95,7 +99,9 @@ impl Opened {
     ) -> Result<LocalSum, Failure> {
         let mut hasher = blake3::Hasher::new();
         let mut md5 = md5.then(Md5::default);
-        let mut buffer = vec![0; CHUNK];
+        // One byte more, so that its end is seen at once.
+        let most = usize::try_from(self.version.size).map_or(CHUNK, |size| size.saturating_add(1).min(CHUNK));
+        let mut buffer = vec![0; most];
         let mut size = 0;
         loop {
             let read = self.file.read(&mut buffer);

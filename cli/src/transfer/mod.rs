@@ -5,12 +5,15 @@ mod local;
 mod place;
 mod put;
 mod unfinished;
+mod unnamed;
 
 pub use get::get;
 pub use local::{LocalSum, Opened, is_hidden_part};
 pub use place::{Folder, Found, Place};
 pub use put::put;
+pub(crate) use put::{Sent, Small};
 pub use unfinished::{Unfinished, unfinished};
+pub(crate) use unnamed::Unnamed;
 
 use ftp_proto::{Md5Sum, Root};
 use std::time::Duration;

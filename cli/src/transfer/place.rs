@@ -7,19 +7,24 @@
 use super::local::Opened;
 use crate::failure::{Cause, Failure, shown};
 use ftp_proto::Name;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Advice, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// A name could be a FIFO or a terminal: neither may block or take us over.
 const GUARDED: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// Files that had a name of ours between none and their own.
+static LINKED: AtomicU64 = AtomicU64::new(0);
 
 /// A folder that is held open.
 #[derive(Debug)]
@@ -97,7 +102,13 @@ impl Folder {
     /// A name in this folder.
     #[must_use]
     pub fn place(self, name: impl Into<OsString>) -> Place {
-        Place { folder: self, name: name.into(), syncs_names: true }
+        Place { folder: Arc::new(self), name: name.into(), syncs_names: true }
+    }
+
+    /// One of many names in a folder; whoever puts files there makes their names durable together, by [`Folder::sync`].
+    #[must_use]
+    pub fn one_of_many(self: &Arc<Self>, name: impl Into<OsString>) -> Place {
+        Place { folder: Arc::clone(self), name: name.into(), syncs_names: false }
     }
 
     /// Makes durable what has which name in it.
@@ -112,7 +123,7 @@ impl Folder {
 /// A name in a folder. Whatever has the name, it is never followed.
 #[derive(Debug)]
 pub struct Place {
-    folder: Folder,
+    folder: Arc<Folder>,
     name: OsString,
     syncs_names: bool,
 }
@@ -129,12 +140,6 @@ pub enum Found {
 }
 
 impl Place {
-    /// The same name; whoever puts many files in the folder makes their names durable together, by [`Folder::sync`].
-    #[must_use]
-    pub fn of_many(self) -> Self {
-        Self { syncs_names: false, ..self }
-    }
-
     /// The path, for the eye.
     #[must_use]
     pub fn path(&self) -> PathBuf {
@@ -171,6 +176,38 @@ impl Place {
         Opened::new(self.path(), file.map_err(|errno| failed(&self.path(), "read it", errno))?)
     }
 
+    /// Beside it lies what is called like its part: that has to be looked at.
+    #[must_use]
+    pub fn has_part(&self) -> bool {
+        !matches!(self.look_beside(&self.with_end(".part")), Ok(None))
+    }
+
+    /// A file in the folder that has no name yet, for writing. Not every disk has such files.
+    pub(super) fn unnamed(&self) -> Result<File, Errno> {
+        self.openat(OsStr::new("."), OFlags::WRONLY | OFlags::TMPFILE)
+    }
+
+    /// Gives a file that has none this name. What has it by now is replaced only if that is wanted.
+    pub(super) fn link(&self, file: &str, replaces: bool) -> Result<(), Errno> {
+        let folder = self.folder.fd.as_fd();
+        let link = |name: &OsStr| rustix::fs::linkat(CWD, file, folder, name, AtFlags::SYMLINK_FOLLOW);
+        if !replaces {
+            return link(&self.name);
+        }
+        // No call puts a file without a name in the place of another.
+        let number = LINKED.fetch_add(1, Ordering::Relaxed);
+        let between = OsString::from(format!(".ftp-cli-{}-{number}", std::process::id()));
+        link(&between)?;
+        rustix::fs::renameat(folder, &between, folder, &self.name).inspect_err(|_| {
+            let _left = rustix::fs::unlinkat(folder, &between, AtFlags::empty());
+        })
+    }
+
+    /// Has the disk begin with a file; nothing is waited for.
+    pub(super) fn write_back(&self, file: &File) {
+        let _advice = rustix::fs::fadvise(file, 0, None, Advice::DontNeed);
+    }
+
     /// The path of a name beside this one, for the eye.
     pub(super) fn beside(&self, name: &OsStr) -> PathBuf {
         self.folder.path.join(name)
@@ -199,7 +236,8 @@ impl Place {
 
     fn openat(&self, name: &OsStr, flags: OFlags) -> Result<File, Errno> {
         let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
-        let mode = if flags.contains(OFlags::CREATE) { mode } else { Mode::empty() };
+        let makes = flags.intersects(OFlags::CREATE) || flags.contains(OFlags::TMPFILE);
+        let mode = if makes { mode } else { Mode::empty() };
         rustix::fs::openat2(&self.folder.fd, name, flags | GUARDED, mode, BENEATH).map(File::from)
     }
 

@@ -27,19 +27,61 @@ pub fn put(
     interrupt: &Interrupt,
     watch: &mut dyn Watch,
 ) -> Result<Report, Failure> {
-    let opened = Opened::open(local)?;
-    let version = opened.version;
-    let size = version.size;
-    let source = Source { opened, tree: Tree::new(), md5: md5.then(Md5::default) };
-    let put = Put {
-        path: remote.clone(),
-        size,
-        mtime: version.mtime,
-        eager: size <= CHUNK as u64,
-        restart: false,
-        md5,
-    };
+    let source = Source::open(local, md5)?;
+    let put = source.put(remote);
     if put.eager { small(client, source, put, watch) } else { large(client, source, put, interrupt, watch) }
+}
+
+/// A file of one chunk at most, read whole: all that is sent of it.
+pub(crate) struct Small {
+    pub(crate) put: Put,
+    /// None if it is empty.
+    pub(crate) chunk: Option<Chunk>,
+    pub(crate) end: PutEnd,
+}
+
+impl Small {
+    /// Reads a file for `remote`, into `buffer`; none if it is larger.
+    pub(crate) fn read(
+        local: &Path,
+        remote: &VirtualPath,
+        md5: bool,
+        buffer: Vec<u8>,
+    ) -> Result<Option<Self>, Failure> {
+        let source = Source::open(local, md5)?;
+        let put = source.put(remote);
+        if put.eager { Self::of(source, put, buffer).map(Some) } else { Ok(None) }
+    }
+
+    fn of(mut source: Source, put: Put, buffer: Vec<u8>) -> Result<Self, Failure> {
+        let chunk = if put.size > 0 { Some(source.next(buffer)?) } else { None };
+        Ok(Self { put, chunk, end: source.end()? })
+    }
+
+    /// What it is to be at the server.
+    pub(crate) fn sent(&self) -> Sent {
+        Sent { size: self.put.size, end: self.end.clone(), began: Instant::now() }
+    }
+}
+
+/// What was sent of a file, to be compared with what the server says that it stored.
+pub(crate) struct Sent {
+    size: u64,
+    end: PutEnd,
+    began: Instant,
+}
+
+impl Sent {
+    /// How it went, if that is the same.
+    pub(crate) fn report(&self, stored: &Stored, resumed: u64) -> Result<Report, Failure> {
+        let Self { size, end: PutEnd { root, md5 }, began } = self;
+        if stored.root != *root || stored.size != *size || (md5.is_some() && stored.md5 != *md5) {
+            return Err(Failure::new(Cause::Verification, "the server stored something else than was sent")
+                .hint("run md5 on the file, and tell the administrator"));
+        }
+        let (size, root, md5) = (*size, *root, *md5);
+        Ok(Report { size, resumed, moved: size - resumed, took: began.elapsed(), root, md5 })
+    }
 }
 
 /// The local file, read in order.
@@ -50,6 +92,17 @@ struct Source {
 }
 
 impl Source {
+    fn open(local: &Path, md5: bool) -> Result<Self, Failure> {
+        Ok(Self { opened: Opened::open(local)?, tree: Tree::new(), md5: md5.then(Md5::default) })
+    }
+
+    /// The request to upload it.
+    fn put(&self, remote: &VirtualPath) -> Put {
+        let Version { size, mtime, .. } = self.opened.version;
+        let (eager, md5) = (size <= CHUNK as u64, self.md5.is_some());
+        Put { path: remote.clone(), size, mtime, eager, restart: false, md5 }
+    }
+
     fn offset(&self) -> u64 {
         (self.tree.count() * CHUNK as u64).min(self.opened.version.size)
     }
@@ -97,26 +150,20 @@ impl Source {
 }
 
 /// A file of one chunk: sent with the request.
-fn small(
-    client: &mut Client,
-    mut source: Source,
-    put: Put,
-    watch: &mut dyn Watch,
-) -> Result<Report, Failure> {
-    let began = Instant::now();
+fn small(client: &mut Client, source: Source, put: Put, watch: &mut dyn Watch) -> Result<Report, Failure> {
     watch.begin(put.size, 0);
-    let chunk = if put.size > 0 { Some(source.next(Vec::new())?) } else { None };
-    let end = source.end()?;
-    let id = client.send(Op::Put(put))?;
-    if let Some(chunk) = &chunk {
+    let small = Small::of(source, put, Vec::new())?;
+    let sent = small.sent();
+    let id = client.send(Op::Put(small.put))?;
+    if let Some(chunk) = &small.chunk {
         client.send_chunk(chunk, &mut || {})?;
     }
-    client.send_as(id, Op::PutEnd(end))?;
+    client.send_as(id, Op::PutEnd(small.end))?;
     match client.wait_watched(id, watch)? {
         Body::Ok(value) => {
             let stored = client.read(value)?;
             watch.finishing();
-            report(&source, &stored, 0, began)
+            sent.report(&stored, 0)
         }
         Body::Error(refusal) => Err(Failure::refused(refusal)),
         Body::Begin(_) | Body::Page(_) => Err(client.breach("an answer of another kind")),
@@ -149,10 +196,11 @@ fn large(
     }
     let began = Instant::now();
     watch.begin(source.opened.version.size, begin.offset);
-    match send(client, id, &mut source, watch) {
+    let end = match send(client, id, &mut source, watch) {
         Ok(end) => {
-            client.send_as(id, Op::PutEnd(end))?;
+            client.send_as(id, Op::PutEnd(end.clone()))?;
             watch.finishing();
+            end
         }
         Err(failure) if failure.fatal => return Err(failure),
         Err(failure) => {
@@ -160,11 +208,11 @@ fn large(
             client.abort(id)?;
             return Err(failure);
         }
-    }
+    };
     match client.wait(id, &mut || watch.finishing())? {
         crate::client::Incoming::Reply(Body::Ok(value)) => {
             let stored = client.read(value)?;
-            report(&source, &stored, begin.offset, began)
+            Sent { size: source.opened.version.size, end, began }.report(&stored, begin.offset)
         }
         crate::client::Incoming::Reply(Body::Error(refusal)) => Err(Failure::refused(refusal)),
         _ => Err(client.breach("an answer of another kind")),
@@ -224,14 +272,4 @@ fn send(client: &mut Client, id: u64, source: &mut Source, watch: &mut dyn Watch
         }
     }
     source.end()
-}
-
-fn report(source: &Source, stored: &Stored, resumed: u64, began: Instant) -> Result<Report, Failure> {
-    let (size, root) = (source.opened.version.size, source.tree.root());
-    let md5 = source.md5.clone().map(Md5::finish);
-    if stored.root != root || stored.size != size || (md5.is_some() && stored.md5 != md5) {
-        return Err(Failure::new(Cause::Verification, "the server stored something else than was sent")
-            .hint("run md5 on the file, and tell the administrator"));
-    }
-    Ok(Report { size, resumed, moved: size - resumed, took: began.elapsed(), root, md5 })
 }

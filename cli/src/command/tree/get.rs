@@ -1,13 +1,17 @@
 //! A directory of the server comes here.
 
 use super::super::Shell;
-use super::super::single::{How, Known, Task, get_one, planned_get};
-use super::{Listed, TOGETHER, Tally, Trail, ends_all, list_there, together};
+use super::super::single::{How, Known, Task, begin, consider_get, get_one, planned_get};
+use super::downloads;
+use super::{Listed, Tally, Trail, ends_all, list_there, together, together_len};
+use crate::event::Op;
 use crate::failure::{Cause, Failure};
 use crate::progress::{Count, Progress};
 use crate::transfer::{Folder, Found, Place};
+use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Name, VirtualPath};
+use std::sync::Arc;
 
 /// Counts the files below a directory at the server. What cannot be listed counts for nothing: it is said when its turn comes.
 pub(crate) fn count(shell: &mut Shell<'_>, top: &VirtualPath, count: &mut Count<'_>) -> Result<(), Failure> {
@@ -65,14 +69,20 @@ pub(crate) fn get(
                     tally.skip(shell, progress, &label, "neither file nor directory")?;
                 }
                 let all: Vec<_> = entries.iter().filter(|entry| entry.kind == Kind::File).collect();
-                for entries in all.chunks(TOGETHER) {
+                let mut rest = all.as_slice();
+                while !rest.is_empty() {
+                    let (entries, more) = rest.split_at(together_len(rest.iter().map(|entry| entry.size)));
+                    rest = more;
                     let mut files = Vec::with_capacity(entries.len());
                     for entry in entries {
                         let name = entry.name.as_ref().map_or("", Name::as_str);
                         let label = trail.label(label, name);
-                        match (path(&dir, name), place(folder.as_ref(), name)) {
-                            (Ok(remote), Ok(place)) => files.push(File { entry, label, remote, place }),
-                            (Err(failure), _) | (_, Err(failure)) => {
+                        let place = folder.as_ref().map(|folder| folder.one_of_many(name));
+                        let file = path(&dir, name)
+                            .and_then(|remote| File::new(entry, label.clone(), remote, place));
+                        match file {
+                            Ok(file) => files.push(file),
+                            Err(failure) => {
                                 tally.count(shell, Err(failure), &label, entry.size, progress)?;
                             }
                         }
@@ -95,49 +105,85 @@ fn path(dir: &VirtualPath, name: &str) -> Result<VirtualPath, Failure> {
     dir.join(name).map_err(|fault| Failure::new(Cause::NotPermitted, fault.to_string()))
 }
 
-fn place(folder: Option<&Folder>, name: &str) -> Result<Option<Place>, Failure> {
-    folder.map(|folder| Ok(folder.below(&[])?.place(name).of_many())).transpose()
-}
-
 /// The folder on this side that names lead to from the top; the last of them is made.
-fn enter(top: Option<&Folder>, here: &[Name], how: &How) -> Result<Option<Folder>, Failure> {
+fn enter(top: Option<&Folder>, here: &[Name], how: &How) -> Result<Option<Arc<Folder>>, Failure> {
     let Some(top) = top else { return Ok(None) };
-    match here.split_last() {
+    let folder = match here.split_last() {
         None => top.below(&[]).map(Some),
         Some(_) if how.dry_run => Ok(top.below(here).ok()),
         Some((last, above)) => top.below(above)?.inner(last.as_str().as_ref()).map(Some),
-    }
+    };
+    Ok(folder?.map(Arc::new))
 }
 
 /// One file of a directory.
-struct File<'a> {
-    entry: &'a Entry,
-    label: String,
-    remote: VirtualPath,
+pub(crate) struct File<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) label: String,
+    pub(crate) remote: VirtualPath,
     /// None if its folder is not there, and is not to be made.
-    place: Option<Place>,
+    pub(crate) place: Option<Place>,
+    /// What has its name here.
+    pub(crate) found: Option<Found>,
 }
 
-/// Downloads some files of one directory.
-fn some(
+impl<'a> File<'a> {
+    /// Looks what has its name.
+    pub(crate) fn new(
+        entry: &'a Entry,
+        label: String,
+        remote: VirtualPath,
+        place: Option<Place>,
+    ) -> Result<Self, Failure> {
+        let found = place.as_ref().map(Place::look).transpose()?.flatten();
+        Ok(Self { entry, label, remote, place, found })
+    }
+}
+
+/// Downloads some files, whose names in their folder are made durable together by whoever asks for it.
+pub(crate) fn some(
     shell: &mut Shell<'_>,
     files: &[File<'_>],
     how: &How,
     tally: &mut Tally,
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
-    let known = compare(shell, files, how, progress)?;
+    let known = match (compare(shell, files, how, progress), files) {
+        (Ok(known), _) => known,
+        (Err(failure), [file, ..]) if failure.cause != Cause::Interrupted => {
+            return tally.count(shell, Err(failure), &file.label, file.entry.size, progress);
+        }
+        (Err(failure), _) => return Err(failure),
+    };
+    let mut small = Vec::new();
     for (file, known) in files.iter().zip(known) {
-        let result = match &file.place {
-            Some(place) => {
-                let task = Task { remote: &file.remote, local: place, label: &file.label, how };
-                get_one(shell, &task, file.entry, known, progress)
-            }
-            None => planned_get(shell, &file.remote, &file.label, file.entry.size, progress),
+        let File { entry, label, remote, place, found } = file;
+        let Some(place) = place else {
+            let result = planned_get(shell, remote, label, entry.size, progress);
+            tally.count(shell, result, label, entry.size, progress)?;
+            continue;
         };
-        tally.count(shell, result, &file.label, file.entry.size, progress)?;
+        let task = Task { remote, local: place, label, how };
+        // One of which an earlier attempt left a part goes on with it.
+        let is_small = entry.size <= CHUNK as u64 && !place.has_part();
+        // What is asked about, and what comes by itself, comes after what was before it.
+        if !is_small || (found.is_some() && shell.replace.asks()) {
+            downloads::fetch(shell, &std::mem::take(&mut small), how, tally, progress)?;
+        }
+        let result = if is_small {
+            if found.is_some() {
+                begin(progress, &task, Op::Get, &place.path(), entry.size);
+            }
+            consider_get(shell, &task, entry, *found, known, progress)
+        } else {
+            get_one(shell, &task, entry, known, progress).map(Some)
+        };
+        match result.transpose() {
+            None => small.push(file),
+            Some(result) => tally.count(shell, result, label, entry.size, progress)?,
+        }
     }
-    Ok(())
+    downloads::fetch(shell, &small, how, tally, progress)
 }
 
 /// Hashes those that are here with the same size, many at once.
@@ -147,10 +193,7 @@ fn compare(
     how: &How,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Known>, Failure> {
-    let is_alike = |file: &File<'_>| {
-        let found = file.place.as_ref().map(Place::look);
-        matches!(found, Some(Ok(Some(Found::File(size)))) if size == file.entry.size)
-    };
+    let is_alike = |file: &File<'_>| file.found == Some(Found::File(file.entry.size));
     let alike = (0..files.len()).filter(|at| !how.md5 && is_alike(&files[*at]));
     let alike: Vec<_> = alike.collect();
     let path = |at: usize| &files[at].remote;

@@ -1,16 +1,19 @@
 //! Whole directories, and several files: counted first, then one directory after the other. Of a tree that may have any number of files, only the names of
 //! one directory, and of those that are still to be visited, are held at any time.
 
+mod downloads;
 mod get;
 mod local;
 mod prune;
 mod put;
+mod queue;
 mod tally;
+mod uploads;
 
-pub(super) use get::{count as count_there, get};
+pub(super) use get::{File as Download, count as count_there, get, some as get_some};
 pub(super) use local::{Left, Listing, count as count_here, list as list_here};
 pub(super) use prune::{Target, prune};
-pub(super) use put::put;
+pub(super) use put::{File as Upload, put, some as put_some};
 pub(super) use tally::{Tally, stopped};
 
 use super::Shell;
@@ -25,8 +28,8 @@ use ftp_proto::message::{Entry, Kept};
 use ftp_proto::{Name, Printable, VirtualPath};
 use std::path::{Path, PathBuf};
 
-/// Files whose hashes are compared together before they are moved.
-const TOGETHER: usize = 64;
+/// Files that are compared, and then moved, together: so many at least, and more as long as they have few bytes; so many at most.
+const TOGETHER: (usize, u64, usize) = (64, 16 * 1024 * 1024, 1024);
 
 /// Where a walk through a tree is, and the directories that it has still to visit: for each level those beside the one it is in.
 #[derive(Debug, Default)]
@@ -159,6 +162,17 @@ pub(super) fn together<'a>(
         };
     }
     Ok(known)
+}
+
+/// How many of the files of these sizes are dealt with together.
+pub(super) fn together_len(sizes: impl Iterator<Item = u64>) -> usize {
+    let (least, bytes, most) = TOGETHER;
+    let mut sum: u64 = 0;
+    let taken = sizes.enumerate().take(most).take_while(|(number, size)| {
+        sum = sum.saturating_add(*size);
+        *number < least || sum <= bytes
+    });
+    taken.count()
 }
 
 /// Nothing more can be done, whatever else there is.

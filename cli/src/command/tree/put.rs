@@ -1,13 +1,15 @@
 //! A folder of this side goes to the server.
 
 use super::super::retry::keep_trying;
-use super::super::single::{How, Known, Task, put_one};
+use super::super::single::{How, Known, Task, begin, consider_put, put_one};
 use super::super::{Shell, files};
 use super::local::{Left, list};
-use super::{TOGETHER, Tally, Trail, find, list_there, together};
+use super::{Tally, Trail, find, list_there, together, together_len, uploads};
+use crate::event::Op;
 use crate::failure::{Cause, Failure};
 use crate::progress::Progress;
 use crate::transfer::Opened;
+use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Code, VirtualPath};
 use std::path::{Path, PathBuf};
@@ -23,8 +25,10 @@ pub(crate) fn put(
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
     let mut trail = Trail::default();
-    if !how.dry_run {
-        keep_trying(shell, progress, |shell, _| files::mkdir_all(shell, remote))?;
+    if !how.dry_run
+        && let Err(failure) = keep_trying(shell, progress, |shell, _| files::mkdir_all(shell, remote))
+    {
+        return tally.fail(shell, failure, label);
     }
     loop {
         let folder = trail.local(top);
@@ -43,7 +47,10 @@ pub(crate) fn put(
                         Left::Failed(_) => tally.fail(shell, left.failure(), &label)?,
                     }
                 }
-                for names in listing.files.chunks(TOGETHER) {
+                let mut rest = listing.files.as_slice();
+                while !rest.is_empty() {
+                    let (names, more) = rest.split_at(together_len(rest.iter().map(|(_, size)| *size)));
+                    rest = more;
                     let mut files = Vec::with_capacity(names.len());
                     for (name, size) in names {
                         let label = trail.label(label, name.as_str());
@@ -96,29 +103,52 @@ fn enter(
 }
 
 /// One file of a folder.
-struct File<'a> {
-    label: String,
-    remote: VirtualPath,
-    local: PathBuf,
-    there: Option<&'a Entry>,
-    size: u64,
+pub(crate) struct File<'a> {
+    pub(crate) label: String,
+    pub(crate) remote: VirtualPath,
+    pub(crate) local: PathBuf,
+    /// What has its name at the server.
+    pub(crate) there: Option<&'a Entry>,
+    pub(crate) size: u64,
 }
 
-/// Uploads some files of one folder.
-fn some(
+/// Uploads some files.
+pub(crate) fn some(
     shell: &mut Shell<'_>,
     files: &[File<'_>],
     how: &How,
     tally: &mut Tally,
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
-    let known = compare(shell, files, how, progress)?;
+    let known = match (compare(shell, files, how, progress), files) {
+        (Ok(known), _) => known,
+        (Err(failure), [file, ..]) if failure.cause != Cause::Interrupted => {
+            return tally.count(shell, Err(failure), &file.label, file.size, progress);
+        }
+        (Err(failure), _) => return Err(failure),
+    };
+    let mut small = Vec::new();
     for (file, known) in files.iter().zip(known) {
         let task = Task { remote: &file.remote, local: file.local.as_path(), label: &file.label, how };
-        let result = put_one(shell, &task, file.there, known, progress);
-        tally.count(shell, result, &file.label, file.size, progress)?;
+        let is_small = file.size <= CHUNK as u64;
+        // What is asked about, and what goes by itself, comes after what was before it.
+        if !is_small || (file.there.is_some() && shell.replace.asks()) {
+            uploads::send(shell, &std::mem::take(&mut small), how, tally, progress)?;
+        }
+        let result = if is_small {
+            if file.there.is_some() {
+                begin(progress, &task, Op::Put, &file.local, file.size);
+            }
+            consider_put(shell, &task, file.size, file.there, known, progress)
+        } else {
+            put_one(shell, &task, file.there, known, progress).map(Some)
+        };
+        match result.transpose() {
+            None => small.push(file),
+            Some(result) => tally.count(shell, result, &file.label, file.size, progress)?,
+        }
     }
-    Ok(())
+    uploads::send(shell, &small, how, tally, progress)
 }
 
 /// Hashes those that are there with the same size, many at once.
