@@ -10,13 +10,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// A queue of its own, with workers of its own: password checks can starve neither writes nor the other way round.
+/// What waits only for its like: password checks starve no writes, nor the other way round, and a user's `ls` does not wait for the user's uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
     /// Password checks. Bounded tightly; a full lane rejects.
     Login,
-    /// Everything else. One job per session, so it is bounded by the sessions.
-    Disk,
+    /// What is done to names: short, as a rule. One job per session, so it is bounded by the sessions.
+    Names,
+    /// What is done to the bytes of files. One job per session as well.
+    Files,
 }
 
 /// Something that blocks.
@@ -202,7 +204,18 @@ impl Job {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Verify { .. } => Lane::Login,
-            _ => Lane::Disk,
+            Self::OpenGet { .. }
+            | Self::OpenSum { .. }
+            | Self::HashSource(_)
+            | Self::Read(..)
+            | Self::OpenPut { .. }
+            | Self::HashSink(_)
+            | Self::Append(..)
+            | Self::Finish(..)
+            | Self::CloseSink(_)
+            | Self::CloseSource(_)
+            | Self::Store { .. } => Lane::Files,
+            _ => Lane::Names,
         }
     }
 

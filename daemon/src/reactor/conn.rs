@@ -177,7 +177,7 @@ impl Conn {
         while let Some(action) = self.machine.poll_action() {
             match action {
                 Action::Submit(job) => {
-                    if let Err(job) = workers.submit(self.id, job) {
+                    if let Err(job) = workers.submit(self.id, self.machine.account(), job) {
                         self.machine.on_event(now, Event::Rejected(*job));
                     }
                 }

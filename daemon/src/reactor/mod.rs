@@ -14,6 +14,7 @@ mod accept;
 mod bound;
 mod conn;
 mod link;
+mod queue;
 mod ready;
 #[cfg(test)]
 mod tests;

@@ -364,6 +364,10 @@ impl Machine for Observed {
     fn has_job(&self) -> bool {
         self.session.has_job()
     }
+
+    fn account(&self) -> Option<u64> {
+        self.session.account()
+    }
 }
 
 /// Sends all of it while the reactor is held, as far as the kernel takes it, and nothing after it.

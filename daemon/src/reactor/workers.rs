@@ -1,88 +1,43 @@
-//! Threads for what blocks. Each lane has a queue and threads of its own.
+//! Threads for what blocks. Each lane has a queue and threads of its own, but names and files share theirs.
 
+use super::queue::{Bounds, Queue};
 use super::token::ConnId;
 use ftp_core::job::{Job, Lane, Outcome};
 use ftp_core::limits::LOGIN_QUEUE;
 use mio::Waker;
-use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// How much less than others the password threads want to run: a flood of logins takes what transfers leave.
 const LOGIN_NICE: i32 = 10;
+/// The most that one user may have under way on each lane, however many cores there are.
+const EACH: usize = 16;
+/// So many users may have all of that waiting for disks that stall before others have to wait as well.
+const STALLED_USERS: usize = 8;
 
 /// The worker threads. Dropping it lets them end when their queues are empty.
 pub(super) struct Workers {
-    login: Arc<Queue>,
-    disk: Arc<Queue>,
+    login: Arc<Queue<Key, Work>>,
+    disk: Arc<Queue<Key, Work>>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Who shares the bound of what one may have under way. What is done to names is counted apart, so that it does not wait for files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    User(u64, Lane),
+    /// Nobody is logged in on it yet.
+    Conn(ConnId),
+    Nobody,
 }
 
 enum Work {
     Run(ConnId, Job),
     /// Nobody waits for it; to close what is in it can block.
     Discard(Box<Outcome>),
-}
-
-/// A queue that several threads take from. A thread that waits does not hold the lock: one that comes for it would be woken twice for each job.
-#[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
-    filled: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    works: VecDeque<Work>,
-    /// Threads that wait.
-    waiting: usize,
-    /// Nothing more comes.
-    closed: bool,
-}
-
-impl Queue {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts work at the back; gives it back when there are `most` already.
-    fn push(&self, work: Work, most: usize) -> Result<(), Box<Work>> {
-        let mut state = self.state();
-        if state.works.len() >= most {
-            return Err(Box::new(work));
-        }
-        state.works.push_back(work);
-        let is_waited_for = state.waiting > 0;
-        drop(state);
-        if is_waited_for {
-            self.filled.notify_one();
-        }
-        Ok(())
-    }
-
-    /// Waits for the next; none when no more comes.
-    fn pop(&self) -> Option<Work> {
-        let mut state = self.state();
-        loop {
-            if let Some(work) = state.works.pop_front() {
-                return Some(work);
-            }
-            if state.closed {
-                return None;
-            }
-            state.waiting += 1;
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
-        }
-    }
-
-    fn close(&self) {
-        self.state().closed = true;
-        self.filled.notify_all();
-    }
 }
 
 impl Workers {
@@ -92,35 +47,45 @@ impl Workers {
         outcomes: &Sender<(ConnId, Outcome)>,
         waker: &Arc<Waker>,
     ) -> io::Result<Self> {
-        // Half of the cores at most check passwords. Disk threads mostly wait for the disk, so there are more of them than cores.
-        let (logins, disks) = ((cores / 2).max(1), (2 * cores).max(4));
-        let mut workers = Self { login: Arc::default(), disk: Arc::default(), threads: Vec::new() };
-        for (lane, count) in [(Lane::Login, logins), (Lane::Disk, disks)] {
+        // Half of the cores at most check passwords.
+        let running = (cores / 2).max(1);
+        let login = Bounds { waiting: LOGIN_QUEUE, each: usize::MAX, running, spare: 0 };
+        // These mostly wait for the disk, so there are more of them than cores; and one that no user alone can have.
+        let running = (2 * cores).max(4) + 1;
+        let each = (running - 1).min(EACH);
+        // What waits is not bounded here but by the sessions: each has one job at most.
+        let disk = Bounds { waiting: usize::MAX, each, running, spare: STALLED_USERS * each };
+        let mut workers = Self {
+            login: Arc::new(Queue::new(login)),
+            disk: Arc::new(Queue::new(disk)),
+            threads: Vec::new(),
+        };
+        for (lane, count) in [("login", login.threads()), ("disk", disk.threads())] {
             for number in 0..count {
-                let queue = Arc::clone(if lane == Lane::Login { &workers.login } else { &workers.disk });
+                let is_login = lane == "login";
+                let queue = Arc::clone(if is_login { &workers.login } else { &workers.disk });
                 let (outcomes, waker) = (outcomes.clone(), Arc::clone(waker));
-                let name = format!("{}-{number}", if lane == Lane::Login { "login" } else { "disk" });
-                workers.threads.push(thread::Builder::new().name(name).spawn(move || {
-                    if lane == Lane::Login {
+                let thread = thread::Builder::new().name(format!("{lane}-{number}"));
+                workers.threads.push(thread.spawn(move || {
+                    if is_login {
                         // Without it the lane is still bounded by its threads.
                         let _best_effort =
                             rustix::process::setpriority_process(Some(rustix::thread::gettid()), LOGIN_NICE);
                     }
-                    work(&queue, &outcomes, &waker);
+                    work(number, &queue, &outcomes, &waker);
                 })?);
             }
         }
         Ok(workers)
     }
 
-    /// Queues a job; gives it back when its lane is full.
-    pub(super) fn submit(&self, id: ConnId, job: Job) -> Result<(), Box<Job>> {
-        let (queue, most) = match job.lane() {
-            Lane::Login => (&self.login, LOGIN_QUEUE),
-            // Not bounded here but by the sessions: each has one job at most.
-            Lane::Disk => (&self.disk, usize::MAX),
+    /// Queues a job of a connection and, if somebody is logged in on it, of that account; gives it back when its lane is full.
+    pub(super) fn submit(&self, id: ConnId, account: Option<u64>, job: Job) -> Result<(), Box<Job>> {
+        let (queue, key) = match job.lane() {
+            Lane::Login => (&self.login, Key::Nobody),
+            lane => (&self.disk, account.map_or(Key::Conn(id), |account| Key::User(account, lane))),
         };
-        match queue.push(Work::Run(id, job), most).map_err(|work| *work) {
+        match queue.push(key, Work::Run(id, job)) {
             Err(Work::Run(_, job)) => Err(Box::new(job)),
             Ok(()) | Err(Work::Discard(_)) => Ok(()),
         }
@@ -129,7 +94,7 @@ impl Workers {
     /// Has a worker drop an outcome.
     pub(super) fn discard(&self, outcome: Outcome) {
         // It is not bounded.
-        let _taken = self.disk.push(Work::Discard(Box::new(outcome)), usize::MAX);
+        let _taken = self.disk.push(Key::Nobody, Work::Discard(Box::new(outcome)));
     }
 
     /// Ends the threads when their queues are empty, and waits for them.
@@ -153,8 +118,9 @@ impl Drop for Workers {
     }
 }
 
-fn work(queue: &Queue, outcomes: &Sender<(ConnId, Outcome)>, waker: &Waker) {
-    while let Some(work) = queue.pop() {
+fn work(thread: usize, queue: &Queue<Key, Work>, outcomes: &Sender<(ConnId, Outcome)>, waker: &Waker) {
+    let mut done = None;
+    while let Some((key, work)) = queue.pop(thread, done) {
         match work {
             Work::Run(id, job) => {
                 let outcome = catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or(Outcome::Panicked);
@@ -165,5 +131,6 @@ fn work(queue: &Queue, outcomes: &Sender<(ConnId, Outcome)>, waker: &Waker) {
             }
             Work::Discard(outcome) => drop(outcome),
         }
+        done = Some(key);
     }
 }

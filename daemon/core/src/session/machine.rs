@@ -339,4 +339,11 @@ impl Machine for Session {
     fn has_job(&self) -> bool {
         self.fx.job
     }
+
+    fn account(&self) -> Option<u64> {
+        match &self.state {
+            State::User(user) | State::Leaving(user) => Some(user.who.user.id),
+            _ => None,
+        }
+    }
 }
