@@ -40,6 +40,8 @@ pub const REQUEST_BYTES: usize = 1024 * 1024;
 pub const REPLY_BYTES: usize = 256 * 1024;
 /// Memory that one password check may use; a user file that asks for more is refused.
 pub const SCRYPT_BYTES: u64 = 256 * 1024 * 1024;
+/// Password checks at once, however many cores there are: 2 GiB at the usual cost, which is 128 MiB each.
+pub const LOGIN_THREADS: usize = 16;
 
 const _: () = assert!(BATCH * ftp_proto::limits::CHUNK <= 1024 * 1024, "a job is short");
 const _: () = assert!(REQUEST_BYTES >= ftp_proto::limits::MESSAGE, "the largest request can wait");

@@ -3,7 +3,7 @@
 use super::queue::{Bounds, Queue};
 use super::token::ConnId;
 use ftp_core::job::{Job, Lane, Outcome};
-use ftp_core::limits::LOGIN_QUEUE;
+use ftp_core::limits::{LOGIN_QUEUE, LOGIN_THREADS};
 use mio::Waker;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,8 +47,8 @@ impl Workers {
         outcomes: &Sender<(ConnId, Outcome)>,
         waker: &Arc<Waker>,
     ) -> io::Result<Self> {
-        // Half of the cores at most check passwords.
-        let running = (cores / 2).max(1);
+        // As many as there are cores, for they are niced: transfers go first.
+        let running = cores.clamp(1, LOGIN_THREADS);
         let login = Bounds { waiting: LOGIN_QUEUE, each: usize::MAX, running, spare: 0 };
         // These mostly wait for the disk, so there are more of them than cores; and one that no user alone can have.
         let running = (2 * cores).max(4) + 1;
