@@ -2,7 +2,7 @@
 
 use crate::account::password::PasswordHash;
 use crate::fault::{During as _, Fault};
-use crate::transfer::{Appended, Published, PutFailed, Read, Sink, Source};
+use crate::transfer::{Alone, Appended, Hands, Published, PutFailed, Read, Sink, Source};
 use crate::vfs::{Durability, Home, Lister, Renamed, Storage, Survey};
 use ftp_proto::message::{Entry, Get, Kept, Page, PartEntry, Put, PutEnd, Secret};
 use ftp_proto::{Chunk, Etag, UserName, VirtualPath};
@@ -219,9 +219,15 @@ impl Job {
         }
     }
 
-    /// Does the work. Only a worker calls this.
+    /// Does the work, alone. Only a worker calls this.
     #[must_use]
     pub fn run(self) -> Outcome {
+        self.run_beside(&Alone)
+    }
+
+    /// Does the work; part of it may be done by others meanwhile.
+    #[must_use]
+    pub fn run_beside(self, hands: &dyn Hands) -> Outcome {
         match self {
             Self::Verify { hash, password } => Outcome::Verified(hash.matches(&password)),
             Self::Survey { storage, user, durability, doubtful } => {
@@ -252,9 +258,9 @@ impl Job {
             }
             Self::OpenGet { home, get } => Outcome::Read(Source::open_get(&home, &get)),
             Self::OpenSum { home, path, md5, kept } => {
-                Outcome::Read(Source::open_sum(&home, &path, md5, kept))
+                Outcome::Read(Source::open_sum(&home, &path, md5, kept, hands))
             }
-            Self::HashSource(source) => Outcome::Read(source.hash_slice()),
+            Self::HashSource(source) => Outcome::Read(source.hash_slice(hands)),
             Self::Read(source, buffers) => Outcome::Read(source.read(buffers)),
             Self::OpenPut { home, put } => Outcome::Sink(Sink::open(home, put).map(Box::new)),
             Self::HashSink(sink) => Outcome::Sink(sink.hash_slice()),

@@ -99,6 +99,15 @@ impl<K: Copy + Eq + Hash, W> Queue<K, W> {
         Ok(())
     }
 
+    /// Puts work at the back if a thread waits for it; otherwise it is dropped.
+    pub(super) fn offer(&self, owner: K, work: W) {
+        let mut state = self.state();
+        if state.is_idle(owner) && state.push(owner, work).is_ok() {
+            drop(state);
+            self.filled.notify_one();
+        }
+    }
+
     /// Waits for the next work of the thread of that number, which is through with one of `done`; none when no more comes.
     pub(super) fn pop(&self, thread: usize, done: Option<K>) -> Option<(K, W)> {
         let mut state = self.state();
@@ -190,6 +199,14 @@ impl<K: Copy + Eq + Hash, W> State<K, W> {
             self.held += 1;
         }
         Ok(())
+    }
+
+    /// A work of this owner would be taken at once.
+    fn is_idle(&self, key: K) -> bool {
+        let under_way = self.owners.get(&key).map_or(0, |owner| owner.count);
+        self.turns.len() < self.waiting[0]
+            && self.running + self.turns.len() < self.bounds.running
+            && under_way < self.bounds.each
     }
 
     /// Who is to look whether there is something to take. A spare one is asked only if it has to watch.
@@ -306,6 +323,19 @@ mod tests {
         // There are no more threads; when one is back, there is.
         state.done(0, 1);
         assert_eq!(take(&mut state, 0, later + STUCK), Some(6));
+    }
+
+    #[test]
+    fn what_is_offered_is_taken_only_if_somebody_has_nothing_to_do() {
+        let mut state = filled(BOUNDS, &[]);
+        assert!(!state.is_idle(1), "nobody waits");
+        state.waiting[0] = 3;
+        assert!(state.is_idle(1));
+        state.push(1, 1).expect("room");
+        state.push(1, 2).expect("room");
+        assert!(!state.is_idle(1) && state.is_idle(2), "one has as much as may be");
+        state.push(2, 3).expect("room");
+        assert!(!state.is_idle(3), "each who waits has something to take");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::queue::{Bounds, Queue};
 use super::token::ConnId;
 use ftp_core::job::{Job, Lane, Outcome};
 use ftp_core::limits::{LOGIN_QUEUE, LOGIN_THREADS};
+use ftp_core::transfer::{Hands, Help};
 use mio::Waker;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +32,8 @@ enum Key {
     User(u64, Lane),
     /// Nobody is logged in on it yet.
     Conn(ConnId),
+    /// What workers do for others.
+    Help,
     Nobody,
 }
 
@@ -38,6 +41,17 @@ enum Work {
     Run(ConnId, Job),
     /// Nobody waits for it; to close what is in it can block.
     Discard(Box<Outcome>),
+    /// It is of use only now.
+    Help(Help),
+}
+
+/// The workers that have nothing to do.
+struct Idle(Arc<Queue<Key, Work>>);
+
+impl Hands for Idle {
+    fn offer(&self, help: Help) {
+        self.0.offer(Key::Help, Work::Help(help));
+    }
 }
 
 impl Workers {
@@ -65,6 +79,7 @@ impl Workers {
                 let is_login = lane == "login";
                 let queue = Arc::clone(if is_login { &workers.login } else { &workers.disk });
                 let (outcomes, waker) = (outcomes.clone(), Arc::clone(waker));
+                let idle = Idle(Arc::clone(&workers.disk));
                 let thread = thread::Builder::new().name(format!("{lane}-{number}"));
                 workers.threads.push(thread.spawn(move || {
                     if is_login {
@@ -72,7 +87,7 @@ impl Workers {
                         let _best_effort =
                             rustix::process::setpriority_process(Some(rustix::thread::gettid()), LOGIN_NICE);
                     }
-                    work(number, &queue, &outcomes, &waker);
+                    work(number, &queue, &idle, &outcomes, &waker);
                 })?);
             }
         }
@@ -87,7 +102,7 @@ impl Workers {
         };
         match queue.push(key, Work::Run(id, job)) {
             Err(Work::Run(_, job)) => Err(Box::new(job)),
-            Ok(()) | Err(Work::Discard(_)) => Ok(()),
+            Ok(()) | Err(Work::Discard(_) | Work::Help(_)) => Ok(()),
         }
     }
 
@@ -118,18 +133,26 @@ impl Drop for Workers {
     }
 }
 
-fn work(thread: usize, queue: &Queue<Key, Work>, outcomes: &Sender<(ConnId, Outcome)>, waker: &Waker) {
+fn work(
+    thread: usize,
+    queue: &Queue<Key, Work>,
+    idle: &Idle,
+    outcomes: &Sender<(ConnId, Outcome)>,
+    waker: &Waker,
+) {
     let mut done = None;
     while let Some((key, work)) = queue.pop(thread, done) {
         match work {
             Work::Run(id, job) => {
-                let outcome = catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or(Outcome::Panicked);
+                let outcome =
+                    catch_unwind(AssertUnwindSafe(|| job.run_beside(idle))).unwrap_or(Outcome::Panicked);
                 // First the outcome, then the waking: the other way round it could be missed.
                 if outcomes.send((id, outcome)).is_err() || waker.wake().is_err() {
                     return;
                 }
             }
             Work::Discard(outcome) => drop(outcome),
+            Work::Help(help) => help.give(),
         }
         done = Some(key);
     }

@@ -3,6 +3,7 @@
 //! Both read or write chunk by chunk and keep the [`Tree`](ftp_proto::Tree) of the values, so that the root is known at the end without reading again.
 //! Everything here blocks: only workers call it.
 
+mod beside;
 mod kept;
 mod scrub;
 mod sink;
@@ -10,6 +11,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub use beside::{Alone, Hands, Help};
 pub use scrub::Scrubbed;
 pub use sink::{Appended, Published, PutFailed, Sink, store};
 pub use source::{Read, Source};

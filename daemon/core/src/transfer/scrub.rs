@@ -1,6 +1,6 @@
 //! A user's files read through: are they what was uploaded?
 
-use super::Source;
+use super::{Alone, Source};
 use crate::fault::Fault;
 use crate::vfs::Home;
 use ftp_proto::message::{Kept, Kind};
@@ -74,9 +74,9 @@ fn scrub_file(home: &Arc<Home>, path: &VirtualPath) -> Result<Option<u64>, Fault
     if !home.has_tree(path)? {
         return Ok(None);
     }
-    let mut source = Source::open_sum(home, path, false, Kept::Check)?.source;
+    let mut source = Source::open_sum(home, path, false, Kept::Check, &Alone)?.source;
     while !source.is_done() {
-        source = source.hash_slice()?.source;
+        source = source.hash_slice(&Alone)?.source;
     }
     Ok(source.is_kept().then(|| source.size()))
 }

@@ -1,5 +1,6 @@
 //! A file that is read from start to end: first what is only hashed, then what is sent.
 
+use super::beside::{Alone, Hands, Lent};
 use super::kept::{Draft, Kept, Proof, Proven};
 use crate::fault::{During as _, Fault};
 use crate::limits::{BATCH, REHASH_SLICE};
@@ -88,11 +89,17 @@ impl Source {
     ///
     /// # Errors
     /// It cannot be had.
-    pub fn open_sum(home: &Arc<Home>, path: &VirtualPath, md5: bool, kept: Wish) -> Result<Box<Read>, Fault> {
+    pub fn open_sum(
+        home: &Arc<Home>,
+        path: &VirtualPath,
+        md5: bool,
+        kept: Wish,
+        hands: &dyn Hands,
+    ) -> Result<Box<Read>, Fault> {
         let (file, facts) = home.open_read(path)?;
         let mut source = Self::new(home, path, (file, facts), kept, facts.size);
         source.md5 = md5.then(Md5::default);
-        source.hash_slice()
+        source.hash_slice(hands)
     }
 
     fn new(
@@ -138,19 +145,23 @@ impl Source {
         Box::new(Read { source: self, chunks })
     }
 
-    /// Hashes the next slice of what is not sent, at most [`REHASH_SLICE`] bytes, or proves the next kept values.
+    /// Hashes the next slice of what is not sent, at most [`REHASH_SLICE`] bytes, or proves the next kept values. An MD5 may be left to `hands`.
     ///
     /// # Errors
     /// It cannot be read, was changed, or is not what was kept of it.
-    pub fn hash_slice(mut self: Box<Self>) -> Result<Box<Read>, Fault> {
+    pub fn hash_slice(mut self: Box<Self>, hands: &dyn Hands) -> Result<Box<Read>, Fault> {
         if matches!(self.values, Values::Proving(_)) {
             self.prove_slice();
         } else {
             let end = self.sent_from.min(self.next + REHASH_SLICE);
-            let mut buffer = Vec::new();
-            while self.next < end {
-                buffer.resize(tree::chunk_len(self.facts.size, self.next), 0);
-                self.read_chunk(&mut buffer, true)?;
+            match self.md5.take() {
+                Some(md5) => self.hash_beside(md5, end, hands)?,
+                None => {
+                    let mut buffer = Vec::new();
+                    while self.next < end {
+                        self.read_chunks(&mut buffer, CHUNK, end)?;
+                    }
+                }
             }
             if let Values::Computed(tree, _) = &self.values {
                 self.prefix = tree.prefix();
@@ -158,6 +169,25 @@ impl Source {
         }
         self.check_end()?;
         Ok(self.with(Vec::new()))
+    }
+
+    /// Reads up to `end` and compares, while the MD5 of what was read before is computed.
+    fn hash_beside(&mut self, md5: Md5, end: u64, hands: &dyn Hands) -> Result<(), Fault> {
+        let (mut lent, mut buffer) = (Lent::new(md5, Vec::new(), &Alone), Vec::new());
+        while self.next < end {
+            self.read_chunks(&mut buffer, BATCH * CHUNK, end)?;
+            let (md5, spare) = lent.home()?;
+            lent = Lent::new(md5, std::mem::replace(&mut buffer, spare), hands);
+        }
+        self.md5 = Some(lent.home()?.0);
+        Ok(())
+    }
+
+    /// Reads the next `most` bytes, or up to `end`, and compares them.
+    fn read_chunks(&mut self, buffer: &mut Vec<u8>, most: usize, end: u64) -> Result<(), Fault> {
+        let len = usize::try_from(end - self.next).map_or(most, |rest| rest.min(most));
+        buffer.resize(len, 0);
+        buffer.chunks_mut(CHUNK).try_for_each(|data| self.read_chunk(data, true).map(|_| ()))
     }
 
     /// Proves the next kept values, if there are any.

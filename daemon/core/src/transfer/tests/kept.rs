@@ -58,7 +58,8 @@ impl Ground {
     }
 
     fn summed(&self, name: &str, md5: bool, kept: Wish) -> Result<Box<Source>, Fault> {
-        rest(*Source::open_sum(&self.home, &path(&format!("/{name}")), md5, kept)?).map(|(_, source)| source)
+        rest(*Source::open_sum(&self.home, &path(&format!("/{name}")), md5, kept, &Alone)?)
+            .map(|(_, source)| source)
     }
 
     /// A file is served as it is, and whether that was from a tree.
@@ -376,18 +377,19 @@ fn the_values_of_a_very_large_file_are_proven_piece_by_piece() {
     let tree = [values, seal].concat();
     let good = sealed_as(&tree, ground.etag("file"));
     fs::write(ground.tree("file"), &good).expect("written");
-    let sum =
-        |ground: &Ground| Source::open_sum(&ground.home, &path("/file"), false, Wish::Use).expect("opened");
+    let sum = |ground: &Ground| {
+        Source::open_sum(&ground.home, &path("/file"), false, Wish::Use, &Alone).expect("opened")
+    };
     let first = sum(&ground);
     assert!(first.source.is_hashing(), "a job is short");
-    let second = first.source.hash_slice().expect("proven");
+    let second = first.source.hash_slice(&Alone).expect("proven");
     assert!(second.source.is_hashing());
-    let third = second.source.hash_slice().expect("proven").source;
+    let third = second.source.hash_slice(&Alone).expect("proven").source;
     assert_eq!((third.is_hashing(), third.is_done(), third.end().root), (false, true, merged.root()));
     let at = usize::try_from(offset).expect("small") * CHUNK;
     let mut read = ground.ask("file", at, false, Wish::Use).expect("opened");
     while read.source.is_hashing() {
-        read = read.source.hash_slice().expect("proven");
+        read = read.source.hash_slice(&Alone).expect("proven");
     }
     assert_eq!(Some(read.source.prefix()), prefix);
 
@@ -395,7 +397,11 @@ fn the_values_of_a_very_large_file_are_proven_piece_by_piece() {
     let mut bad = good.clone();
     bad[tree.len() - SEAL - 1] ^= 1;
     fs::write(ground.tree("file"), &bad).expect("written");
-    let unsound = sum(&ground).source.hash_slice().and_then(|read| read.source.hash_slice()).expect("proven");
+    let unsound = sum(&ground)
+        .source
+        .hash_slice(&Alone)
+        .and_then(|read| read.source.hash_slice(&Alone))
+        .expect("proven");
     assert!(unsound.source.is_hashing() && !unsound.source.is_kept());
 
     // It is cut while it is open, where a piece ends.
@@ -403,7 +409,7 @@ fn the_values_of_a_very_large_file_are_proven_piece_by_piece() {
     let first = sum(&ground);
     let cut = fs::File::options().write(true).open(ground.tree("file")).expect("there");
     cut.set_len(crate::limits::PROOF_SLICE * VALUE as u64).expect("cut");
-    let second = first.source.hash_slice().expect("it goes on");
+    let second = first.source.hash_slice(&Alone).expect("it goes on");
     assert!(second.source.is_hashing() && !second.source.is_kept());
 }
 

@@ -33,7 +33,7 @@ impl Ground {
 pub(super) fn rest(read: Read) -> Result<(Vec<Chunk>, Box<Source>), Fault> {
     let Read { mut source, mut chunks } = read;
     while source.is_hashing() {
-        let read = source.hash_slice()?;
+        let read = source.hash_slice(&Alone)?;
         assert_eq!(read.chunks.len(), 0);
         source = read.source;
     }
@@ -75,9 +75,37 @@ fn a_download_from_any_offset_is_the_file() {
             assert_eq!((Some(source.etag()), source.mtime()), (entry.etag, entry.mtime));
         }
         let (none, source) =
-            rest(*Source::open_sum(&ground.home, &path("/file"), false, Wish::Use).expect("opened"))
+            rest(*Source::open_sum(&ground.home, &path("/file"), false, Wish::Use, &Alone).expect("opened"))
                 .expect("read");
         assert_eq!((none.len(), source.end().root, source.end().md5), (0, root(&bytes), None));
+    }
+}
+
+/// Every other time there is a hand, and it is quick.
+#[derive(Default)]
+struct Often {
+    asked: std::cell::Cell<u32>,
+}
+
+impl Hands for Often {
+    fn offer(&self, help: Help) {
+        self.asked.set(self.asked.get() + 1);
+        if self.asked.get() % 2 == 1 {
+            help.give();
+        }
+    }
+}
+
+#[test]
+fn a_sum_has_the_same_md5_whoever_computes_it() {
+    let ground = Ground::new();
+    for size in [0, 1, BATCH * CHUNK, BATCH * CHUNK + 1, 3 * BATCH * CHUNK - 5] {
+        let (bytes, hands) = (bytes(size, 36), Often::default());
+        ground.file(&bytes);
+        let read = Source::open_sum(&ground.home, &path("/file"), true, Wish::Use, &hands).expect("opened");
+        let (_, source) = rest(*read).expect("read");
+        assert_eq!((source.end().root, source.end().md5), (root(&bytes), Some(md5(&bytes))), "{size}");
+        assert_eq!(hands.asked.get() as usize, size.div_ceil(BATCH * CHUNK), "{size}");
     }
 }
 
@@ -98,7 +126,10 @@ fn an_offset_that_is_none_is_refused() {
     }
     let none = Get { path: path("/none"), ..ground.get(0) };
     assert_eq!(refused(Source::open_get(&ground.home, &none)), Code::NotFound);
-    assert_eq!(refused(Source::open_sum(&ground.home, &path("/none"), false, Wish::Use)), Code::NotFound);
+    assert_eq!(
+        refused(Source::open_sum(&ground.home, &path("/none"), false, Wish::Use, &Alone)),
+        Code::NotFound
+    );
 }
 
 #[test]
