@@ -3,7 +3,7 @@
 //!
 //! `floor FROM TO`
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ftp_proto::limits::CHUNK;
 use ftp_proto::tree;
 use rustix::time::{ClockId, clock_gettime};
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(from), Some(to)) = (names.next(), names.next()) else { return Err("floor FROM TO".into()) };
     let (from, to) = (File::open(from)?, File::create(to)?);
     let size = from.metadata()?.len();
-    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[7; 32])?);
+    let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[7; 16])?);
     let (mut buffer, mut sealed) = (vec![0; CHUNK], Vec::new());
     let (mut offset, mut record) = (0, 0_u64);
     let began = processor_time();

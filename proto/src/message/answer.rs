@@ -57,7 +57,7 @@ pub struct Info {
 pub struct TlsFacts {
     /// As `TLSv1.3`.
     pub version: String,
-    /// As `TLS13_AES_256_GCM_SHA384`.
+    /// As `TLS13_AES_128_GCM_SHA256`.
     pub suite: String,
     /// As `X25519MLKEM768`.
     pub group: String,

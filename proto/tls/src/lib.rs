@@ -24,7 +24,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic};
-use rustls::{ClientConfig, ServerConfig};
+use rustls::{CipherSuite, ClientConfig, ServerConfig};
 use std::sync::Arc;
 
 /// The most plaintext that one call encrypts, in bytes; and the ciphertext beyond which none is encrypted.
@@ -46,10 +46,12 @@ const _: () = assert!(
     "nor does it for what is sent"
 );
 
-/// The one provider of cryptography that everything here uses.
+/// The one provider of cryptography that everything here uses. AES-128-GCM comes first: it is strong enough, and takes a fifth less time than AES-256-GCM.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    Arc::new(provider)
 }
 
 /// The fingerprint of a certificate: `SHA256:` and the hash of its DER in base64 without padding, as OpenSSH writes those of keys.
@@ -93,7 +95,7 @@ struct Flow {
 pub struct Facts {
     /// As `TLSv1.3`.
     pub version: String,
-    /// As `TLS13_AES_256_GCM_SHA384`.
+    /// As `TLS13_AES_128_GCM_SHA256`.
     pub suite: String,
     /// As `X25519MLKEM768`.
     pub group: String,

@@ -4,8 +4,8 @@ mod records;
 
 use super::*;
 use proptest::prelude::*;
+use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{CipherSuite, RootCertStore};
 
 struct Pki {
     server: Arc<ServerConfig>,
@@ -135,6 +135,14 @@ fn every_suite_of_tls_1_3_is_agreed_on() {
         assert_eq!((facts.version.as_str(), facts.group.as_str()), ("TLSv1.3", "X25519MLKEM768"));
         assert_eq!(client.alpn(), Some(&b"test/1"[..]));
         assert_eq!(client.peer_certificates().map(<[_]>::len), Some(1));
+    }
+}
+
+#[test]
+fn the_quickest_suite_is_agreed_on_if_both_have_it() {
+    let (client, server) = pair();
+    for end in [client, server] {
+        assert_eq!(end.facts().expect("done").suite, "TLS13_AES_128_GCM_SHA256");
     }
 }
 
