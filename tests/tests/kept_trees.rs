@@ -242,12 +242,20 @@ fn a_tree_that_cannot_be_read_for_once_is_not_made_anew_from_bytes_that_nobody_c
     assert_eq!(sum["error"]["code"], "damaged");
 }
 
-/// A server whose disk or wire is at fault, with the file as it should be.
+/// A server whose disk or wire is at fault, with the file as it should be: one of 4 chunks with the second damaged, or a large one, which a thread writes,
+/// with another one.
 fn server(hand: &mut Hand) -> io::Result<Option<Then>> {
-    let file = sample::bytes(8, 4 * CHUNK);
+    let leaf = hand.leaf().to_owned();
+    let (word, place) = leaf.split_once('-').unwrap_or((&leaf, ""));
+    let (chunks, bad_at) = match place {
+        "amid" => (40, 20 * CHUNK),
+        "last" => (40, 39 * CHUNK),
+        _ => (4, CHUNK),
+    };
+    let file = sample::bytes(8, chunks * CHUNK);
     match hand.op.as_str() {
         "stat" => {
-            let mut entry = entry(hand.leaf(), "file", file.len() as u64);
+            let mut entry = entry(&leaf, "file", file.len() as u64);
             entry["etag"] = json!(ETAG);
             return hand.ok(json!({"entry": entry})).map(Some);
         }
@@ -260,8 +268,7 @@ fn server(hand: &mut Hand) -> io::Result<Option<Then>> {
     for at in (0..offset).step_by(CHUNK) {
         prefix.push(tree::value(file.len() as u64, at as u64, &file[at..at + CHUNK]));
     }
-    let word = hand.leaf().to_owned();
-    if is_check && (offset != CHUNK || hand.request["etag"] != ETAG) {
+    if is_check && (offset != bad_at || hand.request["etag"] != ETAG) {
         return hand.error("bad_request", "that was not what went wrong").map(Some);
     }
     if is_check && word == "damaged" {
@@ -272,7 +279,7 @@ fn server(hand: &mut Hand) -> io::Result<Option<Then>> {
     let begin = json!({"size": file.len(), "mtime": 1, "etag": etag, "prefix": prefix.prefix().to_string(), "kept": kept});
     hand.reply(hand.id, "begin", begin)?;
     for at in (offset..file.len()).step_by(CHUNK) {
-        if at == CHUNK && (!is_check || word == "again") {
+        if at == bad_at && (!is_check || word == "again") {
             let mut bad = file.clone();
             bad[at] ^= 1;
             let value = tree::value(file.len() as u64, at as u64, &file[at..at + CHUNK]);
@@ -289,21 +296,25 @@ fn a_client_that_gets_other_bytes_has_the_server_look_once() {
     let site = Site::new();
     site.user("alice", "1M");
     let evil = Evil::answering(&site, server);
-    // It was on the way.
-    let ran = site.script(evil.port, "alice", "get passing").expect(0);
-    assert!(fs::read(site.work().join("passing")).expect("there") == sample::bytes(8, 4 * CHUNK), "{ran:?}");
-    for (name, word) in [
-        ("damaged", "it is the disk"),
-        ("again", "arrived damaged"),
-        ("another", "another one than a moment ago"),
-        ("unkept", "arrived damaged"),
-    ] {
-        let ran = site.script(evil.port, "alice", &format!("get {name}")).expect(9);
-        assert!(ran.err.contains(word), "{name}: {ran:?}");
-        assert!(!site.work().join(name).exists(), "{name}");
-        assert_eq!(
-            fs::metadata(site.work().join(format!("{name}.part"))).expect("there").len(),
-            CHUNK as u64
-        );
+    let size = |name: &str| fs::metadata(site.work().join(name)).expect("there").len();
+    for (place, chunks, good) in [("", 4, 1), ("-amid", 40, 20), ("-last", 40, 39)] {
+        // It was on the way.
+        let name = format!("passing{place}");
+        let ran = site.script(evil.port, "alice", &format!("get {name}")).expect(0);
+        let arrived = fs::read(site.work().join(&name)).expect("there");
+        assert!(arrived == sample::bytes(8, chunks * CHUNK), "{name}: {ran:?}");
+        assert!(!ran.err.contains("again in"), "on the same connection: {ran:?}");
+        for (word, says) in [
+            ("damaged", "it is the disk"),
+            ("again", "arrived damaged"),
+            ("another", "another one than a moment ago"),
+            ("unkept", "arrived damaged"),
+        ] {
+            let name = format!("{word}{place}");
+            let ran = site.script(evil.port, "alice", &format!("get {name}")).expect(9);
+            assert!(ran.err.contains(says), "{name}: {ran:?}");
+            assert!(!site.work().join(&name).exists(), "{name}");
+            assert_eq!(size(&format!("{name}.part")), good * CHUNK as u64, "{name}");
+        }
     }
 }

@@ -249,3 +249,23 @@ fn a_part_with_a_flipped_bit_is_used_up_to_there() {
         scene.check();
     }
 }
+
+/// The limit of a file's size is as good as a full disk, and lies within a chunk.
+#[test]
+fn a_download_that_the_disk_has_no_room_for_keeps_what_fits_and_goes_on() {
+    let scene = Scene::new(Way::Down);
+    scene.fresh(11);
+    scene.proxy.restart(u64::MAX, u64::MAX);
+    for (blocks, chunks) in [(10_000, 39), (10_400, 40)] {
+        let client = scene.client();
+        let mut limited = Command::new("bash");
+        limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""), "bash"]);
+        limited.arg(client.get_program()).args(client.get_args());
+        limited.current_dir(client.get_current_dir().expect("a folder"));
+        limited.envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ran = ftp_tests::site::run(limited, "");
+        assert!(ran.code != 0 && ran.err.contains("file.bin.part: cannot write it"), "{ran:?}");
+        assert_eq!(scene.left(), chunks * CHUNK as u64, "whole chunks: {ran:?}");
+    }
+    scene.finish(0);
+}

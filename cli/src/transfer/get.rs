@@ -3,6 +3,7 @@
 use super::Report;
 use super::local::Part;
 use super::place::Place;
+use super::writer::Writer;
 use crate::client::{Client, Incoming};
 use crate::failure::{Cause, Failure, shown};
 use crate::interrupt::Interrupt;
@@ -11,6 +12,7 @@ use ftp_proto::message::{Body, Get, GetBegin, GetEnd, Kept, Op};
 use ftp_proto::sidecar::Sidecar;
 use ftp_proto::{Code, Etag, PrefixHash, Tree, VirtualPath};
 use std::path::Path;
+use std::thread;
 use std::time::Instant;
 
 /// Downloads `remote` to `place`, through its sibling `<name>.part` and its sidecar `<name>.part.cv`. Ctrl-C, a lost connection and a full disk keep the part.
@@ -132,6 +134,29 @@ fn empty() -> PrefixHash {
     Tree::new().prefix()
 }
 
+/// Passes chunks on until the answer comes; none if one cannot be kept.
+fn take(
+    client: &mut Client,
+    id: u64,
+    writer: &mut Writer<'_, '_>,
+    watch: &mut dyn Watch,
+) -> Result<Option<Body>, Failure> {
+    loop {
+        match client.wait(id, &mut || watch.at(writer.offset()))? {
+            Incoming::Chunk(chunk) => {
+                if !writer.push(chunk) {
+                    return Ok(None);
+                }
+                while let Some(chunk) = writer.spent() {
+                    client.recycle(chunk);
+                }
+                watch.at(writer.offset());
+            }
+            Incoming::Reply(body) => return Ok(Some(body)),
+        }
+    }
+}
+
 fn receive(
     client: &mut Client,
     mut id: u64,
@@ -146,32 +171,37 @@ fn receive(
     let mut may_look_again = begin.kept;
     watch.begin(begin.size, resumed);
     let end: GetEnd = loop {
-        match client.wait(id, &mut || watch.at(part.offset()))? {
-            Incoming::Chunk(chunk) => {
-                let appended = part.append(chunk.value(), chunk.data());
-                client.recycle(chunk);
-                if let Err(failure) = appended {
-                    client.abort(id)?;
-                    if failure.cause != Cause::Verification || !std::mem::take(&mut may_look_again) {
-                        return Err(failure);
-                    }
-                    id = look_again(client, remote, &part, begin, watch)?;
-                }
-                watch.at(part.offset());
+        let (back, taken, failure) = thread::scope(|scope| {
+            let mut writer = Writer::new(scope, part);
+            let taken = take(client, id, &mut writer, watch);
+            let (part, failure) = writer.end();
+            (part, taken, failure)
+        });
+        part = back;
+        watch.at(part.offset());
+        let answer = taken?;
+        if let Some(Body::Error(refusal)) = answer {
+            let changed = refusal.code == Code::Changed;
+            let failure = Failure::refused(refusal);
+            if changed {
+                part.discard();
+                return Err(failure.hint("nothing was put in place; run the same command to fetch it afresh"));
             }
-            Incoming::Reply(Body::Ok(value)) => break client.read(value)?,
-            Incoming::Reply(Body::Error(refusal)) => {
-                let changed = refusal.code == Code::Changed;
-                let failure = Failure::refused(refusal);
-                if changed {
-                    part.discard();
-                    return Err(
-                        failure.hint("nothing was put in place; run the same command to fetch it afresh")
-                    );
-                }
+            return Err(failure);
+        }
+        if let Some(failure) = failure {
+            if answer.is_none() {
+                client.abort(id)?;
+            }
+            if failure.cause != Cause::Verification || !std::mem::take(&mut may_look_again) {
                 return Err(failure);
             }
-            Incoming::Reply(_) => return Err(client.breach("an answer of another kind")),
+            id = look_again(client, remote, &part, begin, watch)?;
+            continue;
+        }
+        match answer {
+            Some(Body::Ok(value)) => break client.read(value)?,
+            _ => return Err(client.breach("an answer of another kind")),
         }
     };
     let took = began.elapsed();

@@ -6,6 +6,7 @@ mod place;
 mod put;
 mod unfinished;
 mod unnamed;
+mod writer;
 
 pub use get::get;
 pub use local::{LocalSum, Opened, is_hidden_part};
