@@ -161,8 +161,12 @@ impl Conn {
         }
         self.act(now, workers, logs);
         let Some(link) = &mut self.link else { return Ok(moved) };
-        let encrypted = link.encrypt(self.machine.pending(CH))?;
-        if encrypted > 0 {
+        // As much as is written at once: the end of a chunk goes with the beginning of the next.
+        loop {
+            let encrypted = link.encrypt(self.machine.pending(CH))?;
+            if encrypted == 0 {
+                break;
+            }
             self.machine.sent(now, CH, encrypted);
             moved += encrypted;
         }
