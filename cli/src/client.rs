@@ -464,6 +464,11 @@ impl Client {
         Err(Failure::lost("the server does not answer"))
     }
 
+    /// Whether more is sent at once after each chunk from now on.
+    pub(crate) fn follow(&mut self, follows: bool) {
+        self.link.follow(follows);
+    }
+
     pub(crate) fn recycle(&mut self, chunk: Chunk) {
         self.link.recycle(chunk.into_buffer());
     }

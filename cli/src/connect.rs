@@ -8,7 +8,7 @@ use crate::steps::{Steps, millis};
 use crate::trust::{self, Ask, Fingerprint, Trust, Verdict};
 use ftp_proto::limits::{ALPN, CHUNK, MESSAGE};
 use ftp_proto::{Deframer, Frame, Printable};
-use ftp_tls::{Facts, Pump, TlsFault};
+use ftp_tls::{ENCRYPT, Facts, Pump, TlsFault};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustls::pki_types::ServerName;
@@ -89,6 +89,10 @@ pub struct Connection {
     ended: Option<Failure>,
     bucket: Bucket,
     interrupt: Interrupt,
+    /// The last read took all that there was room for: there may be more.
+    more: bool,
+    /// More is sent at once after what is sent now.
+    follows: bool,
 }
 
 impl Connection {
@@ -172,6 +176,8 @@ impl Connection {
             ended: None,
             bucket: Bucket::new(&server.limit),
             interrupt: interrupt.clone(),
+            more: false,
+            follows: false,
         };
         // The client speaks first.
         connection.take_in()?;
@@ -239,12 +245,14 @@ impl Connection {
 
     /// Passes on what can be sent and takes what has come; waits for either up to `wait`.
     fn turn(&mut self, wait: Duration) -> Result<(), Failure> {
-        self.flush()?;
+        if !self.is_held() {
+            self.flush()?;
+        }
         let reads = self.frames.len() < FRAMES && self.ended.is_none();
         if reads && self.pump.holds_input() {
             return self.take_in();
         }
-        let writes = !self.pump.outgoing().is_empty();
+        let writes = !self.pump.outgoing().is_empty() && !self.is_held();
         let mut wanted = PollFlags::empty();
         wanted.set(PollFlags::IN, reads);
         wanted.set(PollFlags::OUT, writes);
@@ -254,6 +262,9 @@ impl Connection {
         if self.allowance() == 0 {
             std::thread::sleep(wait.min(self.bucket.pause()));
             return Ok(());
+        }
+        if reads && !writes && self.more {
+            return self.fill();
         }
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) };
         let mut fds = [PollFd::new(&self.socket, wanted)];
@@ -270,6 +281,11 @@ impl Connection {
             self.fill()?;
         }
         Ok(())
+    }
+
+    /// What waits is little, and goes with what is sent at once after it.
+    fn is_held(&self) -> bool {
+        self.follows && self.pump.outgoing().len() < ENCRYPT
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -329,11 +345,13 @@ impl Connection {
             }
             Ok(n) => {
                 self.heard = true;
+                self.more = n == most;
                 self.bucket.spend(n);
                 self.pump.filled(n);
                 self.take_in()
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                self.more = false;
                 Ok(())
             }
             Err(_) => {
@@ -389,10 +407,12 @@ impl Link for Connection {
         while !rest.is_empty() {
             let taken = self.pump.encrypt(rest).map_err(|fault| self.end(&fault))?;
             rest = &rest[taken..];
-            // As long as it can be encrypted it is only passed on; it must be waited for when the socket is full.
-            self.turn(if taken > 0 { Duration::ZERO } else { TICK })?;
+            // As long as it can be encrypted it is only passed on; when the socket is full it is waited for, and what comes is taken.
             if taken == 0 {
+                self.turn(TICK)?;
                 tick();
+            } else if !self.is_held() {
+                self.flush()?;
             }
             self.check_end()?;
             self.check_time()?;
@@ -445,6 +465,10 @@ impl Link for Connection {
 
     fn recycle(&mut self, buffer: Vec<u8>) {
         self.deframer.recycle(buffer);
+    }
+
+    fn follow(&mut self, follows: bool) {
+        self.follows = follows;
     }
 }
 

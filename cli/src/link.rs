@@ -33,6 +33,10 @@ pub trait Link: Send + Sync {
     fn hurry(&mut self, hurried: bool) {
         let _there_is_none = hurried;
     }
+    /// Whether more is sent at once after what is sent from now on: then the end of it may wait for that.
+    fn follow(&mut self, follows: bool) {
+        let _nothing_waits = follows;
+    }
     /// Gives back the buffer of a chunk.
     fn recycle(&mut self, buffer: Vec<u8>);
 }

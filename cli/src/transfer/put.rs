@@ -255,6 +255,18 @@ fn is_same(
 
 /// Sends what is missing. The daemon may refuse at any time.
 fn send(client: &mut Client, id: u64, source: &mut Source, watch: &mut dyn Watch) -> Result<PutEnd, Failure> {
+    client.follow(true);
+    let sent = send_chunks(client, id, source, watch);
+    client.follow(false);
+    sent
+}
+
+fn send_chunks(
+    client: &mut Client,
+    id: u64,
+    source: &mut Source,
+    watch: &mut dyn Watch,
+) -> Result<PutEnd, Failure> {
     let mut buffer = Vec::new();
     while source.offset() < source.opened.version.size {
         let at = source.offset();
