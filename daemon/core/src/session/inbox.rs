@@ -44,7 +44,9 @@ pub(super) struct Inbox {
     user: bool,
     items: VecDeque<Item>,
     chunks: usize,
-    requests: usize,
+    /// How many bytes each request that waits has, in their order.
+    requests: VecDeque<usize>,
+    /// Their sum.
     bytes: usize,
     /// The put that waits for its `begin`: what is sent before that would be in the way of its chunks.
     opening: Option<u64>,
@@ -145,7 +147,7 @@ impl Inbox {
     }
 
     fn queue(&mut self, item: Item, bytes: usize) -> Read {
-        self.requests += 1;
+        self.requests.push_back(bytes);
         self.bytes += bytes;
         self.items.push_back(item);
         Read::Queued
@@ -213,9 +215,10 @@ impl Inbox {
         let Some(place) = place else { return false };
         self.not_begun(id);
         let rest = self.items.split_off(place);
+        let before = self.items.iter().filter(|item| matches!(item, Item::Request(_) | Item::Refused(..)));
+        self.bytes -= self.requests.remove(before.count()).unwrap_or(0);
         let mut rest = rest.into_iter();
         rest.next();
-        self.requests -= 1;
         let mut rest = rest.skip_while(|item| matches!(item, Item::Chunk(_) | Item::End(_))).collect();
         self.items.append(&mut rest);
         self.chunks = self.items.iter().filter(|item| matches!(item, Item::Chunk(_))).count();
@@ -241,11 +244,8 @@ impl Inbox {
         let item = self.items.pop_front()?;
         match item {
             Item::Chunk(_) => self.chunks -= 1,
-            Item::Request(_) | Item::Refused(..) => self.requests -= 1,
+            Item::Request(_) | Item::Refused(..) => self.bytes -= self.requests.pop_front().unwrap_or(0),
             Item::End(_) => {}
-        }
-        if self.requests == 0 {
-            self.bytes = 0;
         }
         Some(item)
     }
@@ -274,7 +274,7 @@ impl Inbox {
 
     /// There is room for another frame.
     pub(super) fn has_room(&self, requests: usize) -> bool {
-        self.chunks < BATCH && self.requests < requests.min(PIPELINE) && self.bytes < REQUEST_BYTES
+        self.chunks < BATCH && self.requests.len() < requests.min(PIPELINE) && self.bytes < REQUEST_BYTES
     }
 
     /// There is a put of which chunks and an end are still to come.
@@ -290,7 +290,8 @@ impl Inbox {
     /// Drops what waits.
     pub(super) fn clear(&mut self) {
         self.items.clear();
-        (self.chunks, self.requests, self.bytes, self.opening) = (0, 0, 0, None);
+        self.requests.clear();
+        (self.chunks, self.bytes, self.opening) = (0, 0, None);
     }
 
     /// Somebody is logged in from now on, or nobody.
@@ -308,7 +309,7 @@ impl Inbox {
     pub(super) fn shrink(&mut self) {
         self.deframer.shrink();
         if self.items.is_empty() {
-            self.items = VecDeque::new();
+            (self.items, self.requests) = Default::default();
         }
     }
 }

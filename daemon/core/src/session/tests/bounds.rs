@@ -139,3 +139,23 @@ fn an_upload_that_ends_without_a_byte_leaves_nothing_that_is_not_counted() {
     peer.tell(Event::Lost(CH));
     assert_exact(&world, 1);
 }
+
+#[test]
+fn a_client_that_never_lets_the_daemon_wait_is_served_for_ever() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    peer.hold = true;
+    let path = format!("/{}", "a".repeat(200)).repeat(20);
+    let mut answered = 0;
+    for id in 2..1000u64 {
+        assert!(peer.session.wants_input(CH), "after {answered} answers");
+        peer.ask(json!({"id": id, "op": "rmdir", "path": path}));
+        // Two more always wait.
+        if id > 4 {
+            let job = peer.held.take().expect("one is carried out");
+            peer.tell(Event::Done(job.run()));
+            answered += 1;
+        }
+    }
+    assert!(answered * path.len() > 3 * crate::limits::REQUEST_BYTES);
+}
