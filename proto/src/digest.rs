@@ -12,7 +12,7 @@ macro_rules! hex_type {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(to_hex(&self.0, &mut [0; 2 * $len]))
             }
         }
 
@@ -33,7 +33,7 @@ macro_rules! hex_type {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                to.serialize_str(to_hex(&self.0, &mut [0; 2 * $len]))
             }
         }
 
@@ -76,6 +76,15 @@ hex_type!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a hexadecimal hash of the right length")]
 pub struct NotHex;
+
+/// Every small file has several hashes, and each of them goes to the wire and to a log: digit by digit through a formatter is too slow.
+fn to_hex<'a>(bytes: &[u8], text: &'a mut [u8]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    std::str::from_utf8(text).unwrap_or_default()
+}
 
 fn from_hex(text: &str, bytes: &mut [u8]) -> Result<(), NotHex> {
     let digits = text.as_bytes();
