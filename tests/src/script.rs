@@ -4,11 +4,14 @@ use crate::sample;
 use crate::wire::Wire;
 use ftp_proto::limits::CHUNK;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Files that go out together, at most.
+const BURST: usize = 6;
 
 /// One request, or two.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +91,7 @@ impl State {
     /// What differs from `other`, as `path: this, that`.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let paths: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
+        let paths: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
         let pairs = paths.into_iter().map(|path| (path, self.0.get(path), other.0.get(path)));
         pairs.filter(|(_, a, b)| a != b).map(|(path, a, b)| format!("{path}: {a:?}, {b:?}")).collect()
     }
@@ -200,6 +203,8 @@ pub struct Run {
     pub steps: Vec<Step>,
     /// The home before the first step, and after each.
     states: Vec<State>,
+    /// Up to where the steps go out together, for each step.
+    bursts: Vec<usize>,
     acked: AtomicUsize,
 }
 
@@ -214,7 +219,8 @@ impl Run {
             state.apply(step);
             states.push(state.clone());
         }
-        Self { root: root.to_owned(), steps, states, acked: AtomicUsize::new(0) }
+        let bursts = bursts(&steps);
+        Self { root: root.to_owned(), steps, states, bursts, acked: AtomicUsize::new(0) }
     }
 
     /// A run of so many random steps that are all allowed, in a directory `root` that is made first.
@@ -224,10 +230,12 @@ impl Run {
         let mut state = State::default();
         setup.iter().for_each(|step| state.apply(step));
         let mut script = Vec::new();
-        for number in 0..steps as u64 {
-            let step = random_step(root, seed * 1000 + number, &state);
-            state.apply(&step);
-            script.push(step);
+        while script.len() < steps {
+            let seed = seed * 1000 + script.len() as u64;
+            for step in random_steps(root, seed, &state).into_iter().take(steps - script.len()) {
+                state.apply(&step);
+                script.push(step);
+            }
         }
         let run = Self::new(root, &setup, script);
         (setup, run)
@@ -241,15 +249,72 @@ impl Run {
     /// # Panics
     /// A step is refused.
     pub fn go(&self, wire: &mut Wire) -> Result<(), String> {
-        for step in &self.steps[self.acked()..] {
-            let answer = step.ask(wire)?;
-            if answer.code() == "shutting_down" {
-                return Err(answer.answer.to_string());
+        while self.acked() < self.steps.len() {
+            let from = self.acked();
+            let mut ended = None;
+            self.ask_together(from, wire, &mut |number, answer| {
+                if answer.code() == "shutting_down" {
+                    ended.get_or_insert_with(|| answer.answer.to_string());
+                }
+                if ended.is_none() {
+                    assert!(answer.is_ok(), "{:?}: {answer:?}", self.steps[number]);
+                    self.acked.fetch_add(1, Ordering::SeqCst);
+                }
+            })?;
+            if let Some(ended) = ended {
+                return Err(ended);
             }
-            assert!(answer.is_ok(), "{step:?}: {answer:?}");
-            self.acked.fetch_add(1, Ordering::SeqCst);
         }
         Ok(())
+    }
+
+    /// Up to which step all goes out together with the step `from`.
+    #[must_use]
+    pub fn burst(&self, from: usize) -> usize {
+        self.bursts.get(from).copied().unwrap_or(from)
+    }
+
+    /// Asks for the step `from` and those that go out with it; `take` is given each answer, with the number of its step.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn ask_together(
+        &self,
+        from: usize,
+        wire: &mut Wire,
+        take: &mut dyn FnMut(usize, Answer),
+    ) -> Result<(), String> {
+        let steps = &self.steps[from..self.burst(from)];
+        if let [step] = steps {
+            take(from, step.ask(wire)?);
+            return Ok(());
+        }
+        let file = |step: &'_ Step| match step {
+            Step::Put(path, seed, len) => (path.clone(), sample::bytes(*seed, *len)),
+            other => unreachable!("{other:?} goes alone"),
+        };
+        let files: Vec<_> = steps.iter().map(file).collect();
+        let files: Vec<_> = files.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
+        let mut number = from;
+        wire.put_many(&files, &mut |answer| {
+            take(number, Answer { offset: 0, answer });
+            number += 1;
+        })
+    }
+
+    /// Whether it can be so after a crash, when so many steps were answered: of those that went out with the next one any may be done.
+    #[must_use]
+    pub fn allows(&self, found: &State, acked: usize) -> bool {
+        let (done, end) = (self.state(acked), self.burst(acked));
+        if end <= acked + 1 {
+            return found == done || found == self.state(acked + 1);
+        }
+        let paths: BTreeSet<_> =
+            found.0.keys().chain(done.0.keys()).chain(self.state(end).0.keys()).collect();
+        paths.into_iter().all(|path| {
+            let is = found.0.get(path);
+            is == done.0.get(path) || is == self.state(end).0.get(path)
+        })
     }
 
     /// Asks once more for what was not answered.
@@ -287,6 +352,30 @@ pub fn prepare(setup: &[Step], wire: &mut Wire) {
         let answer = step.ask(wire).expect("the daemon serves");
         assert!(answer.is_ok(), "{step:?}: {answer:?}");
     }
+}
+
+/// Small files to different places go out together, up to [`BURST`].
+fn bursts(steps: &[Step]) -> Vec<usize> {
+    let mut bursts = Vec::new();
+    while bursts.len() < steps.len() {
+        let from = bursts.len();
+        let mut paths = BTreeSet::new();
+        let is_small = |step: &&Step| matches!(step, Step::Put(path, _, len) if *len <= CHUNK && paths.insert(path.clone()));
+        let together = steps[from..].iter().take(BURST).take_while(is_small).count().max(1);
+        bursts.extend(std::iter::repeat_n(from + together, together));
+    }
+    bursts
+}
+
+/// Now and then many small files, otherwise one step.
+fn random_steps(root: &str, seed: u64, state: &State) -> Vec<Step> {
+    if sample::number(seed ^ 0x5eed, 6) > 0 {
+        return vec![random_step(root, seed, state)];
+    }
+    let size = |number| usize::try_from(sample::number(seed * 64 + number, 5000)).expect("small");
+    (0..4 + seed % 2)
+        .map(|number| Step::Put(format!("{root}/b{number}"), seed * 64 + number, size(number)))
+        .collect()
 }
 
 fn random_step(root: &str, seed: u64, state: &State) -> Step {

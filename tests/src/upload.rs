@@ -44,6 +44,31 @@ impl Wire {
         Ok(Put { offset: 0, answer: self.answer(id)? })
     }
 
+    /// Sends files of a single chunk one behind the other; gives the answers as they come.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn put_many(&mut self, files: &[(&str, Vec<u8>)], take: &mut dyn FnMut(Value)) -> Result<(), String> {
+        let (mut all, mut ids) = (Vec::new(), Vec::new());
+        for (path, bytes) in files {
+            let id = self.next_id();
+            let put = json!({"id": id, "op": "put", "path": path, "size": bytes.len(), "eager": true});
+            let root = tree_of(bytes, bytes.len()).root().to_string();
+            all.extend(frame(1, put.to_string().as_bytes()));
+            if !bytes.is_empty() {
+                let value = tree::value(bytes.len() as u64, 0, bytes);
+                all.extend(frame(2, &[&value.0, &bytes[..]].concat()));
+            }
+            all.extend(frame(1, json!({"id": id, "op": "put_end", "root": root}).to_string().as_bytes()));
+            ids.push(id);
+        }
+        self.raw(&all)?;
+        for id in ids {
+            take(self.answer(id)?);
+        }
+        Ok(())
+    }
+
     /// Uploads what is missing of the first `chunks` chunks. If that is all of it the file is put in place, otherwise it is left as a part.
     ///
     /// # Errors

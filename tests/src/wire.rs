@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an answer may take. Where each change to a disk is looked at before it is made, that to many requests at once takes long.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// The connection.
 pub struct Wire {
@@ -53,7 +53,7 @@ impl Wire {
     /// The next message; chunks are passed over.
     ///
     /// # Errors
-    /// The connection ended, or nothing came for a minute.
+    /// The connection ended, or nothing came for too long.
     pub fn message(&mut self) -> Result<Value, String> {
         self.message_after(&mut |_| ())
     }
@@ -122,10 +122,16 @@ impl Wire {
     /// # Panics
     /// `members` is no object.
     pub fn send(&mut self, mut members: Value) -> Result<u64, String> {
-        self.last += 1;
-        members.as_object_mut().expect("an object").insert("id".into(), self.last.into());
+        let id = self.next_id();
+        members.as_object_mut().expect("an object").insert("id".into(), id.into());
         self.raw(&frame(1, members.to_string().as_bytes()))?;
-        Ok(self.last)
+        Ok(id)
+    }
+
+    /// An id for the next request.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.last += 1;
+        self.last
     }
 
     /// Sends a request and waits for its last answer.

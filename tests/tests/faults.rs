@@ -25,7 +25,7 @@ const LANES: usize = 3;
 const ACCOUNTS: usize = 2000;
 const BYSTANDER: &str = "bystander";
 
-const KINDS: [Op; 14] = [
+const KINDS: [Op; 15] = [
     Op::Open,
     Op::Look,
     Op::List,
@@ -40,6 +40,7 @@ const KINDS: [Op; 14] = [
     Op::SetMtime,
     Op::SyncFile,
     Op::SyncFolder,
+    Op::SyncDisk,
 ];
 
 /// What a home takes that is held open: the user's folder, the home, its parts and its trees.
@@ -119,7 +120,7 @@ fn ways(op: Op) -> Vec<Effect> {
     if op.is_change() && op != Op::Rmdir && op != Op::SetMtime {
         ways.push(fail(Errno::NOSPC));
     }
-    if [Op::Write, Op::Create, Op::Mkdir, Op::SyncFile].contains(&op) {
+    if [Op::Write, Op::Create, Op::Mkdir, Op::SyncFile, Op::SyncDisk].contains(&op) {
         ways.push(fail(Errno::DQUOT));
     }
     if op == Op::Write {

@@ -96,6 +96,11 @@ fn three_files() -> Run {
         Step::Rm(path("/third")),
         Step::Rename(path("/large"), path("/in/large")),
         Step::Put(path("/nothing"), 8, 0),
+        // With the one before, these go out together.
+        Step::Put(path("/in/a"), 9, 3000),
+        Step::Put(path("/b"), 10, 4000),
+        Step::Put(path("/in/large"), 11, 5000),
+        Step::Put(path("/c"), 12, 100),
     ];
     Run::new("", &[], steps)
 }

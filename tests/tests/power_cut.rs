@@ -190,7 +190,7 @@ fn a_sync_that_is_left_out_is_noticed() {
     if let Some(why) = power::missing(scratch().path()) {
         return skipped(&why);
     }
-    for op in [Op::SyncFile, Op::SyncFolder] {
+    for op in [Op::SyncFile, Op::SyncFolder, Op::SyncDisk] {
         let found = cut(60, &[Rule::every(Which::Only(op), Effect::LeaveOut)]);
         let wrong = found.wrong.into_inner().expect("whole");
         println!("without {op:?}: {} of {} cuts lose something", wrong.len(), found.cuts.into_inner());

@@ -2,9 +2,10 @@
 
 use crate::account::password::PasswordHash;
 use crate::fault::{During as _, Fault};
-use crate::transfer::{Alone, Appended, Hands, Published, PutFailed, Read, Sink, Source};
-use crate::vfs::{Durability, Home, Lister, Renamed, Storage, Survey};
-use ftp_proto::message::{Entry, Get, Kept, Page, PartEntry, Put, PutEnd, Secret};
+use crate::limits::TOGETHER_BYTES;
+use crate::transfer::{Alone, Appended, Hands, Published, PutFailed, Read, Sink, Small, Source, store};
+use crate::vfs::{Durability, Home, Lister, Near, Renamed, Storage, Survey};
+use ftp_proto::message::{Entry, Get, GetBegin, GetEnd, Kept, Page, PartEntry, Put, PutEnd, Secret};
 use ftp_proto::{Chunk, Etag, UserName, VirtualPath};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -152,13 +153,12 @@ pub enum Job {
     Store {
         /// Whose home.
         home: Arc<Home>,
-        /// What is asked.
-        put: Put,
-        /// Its only chunk; none for an empty file.
-        chunk: Option<Chunk>,
-        /// What it should be.
-        end: PutEnd,
+        /// The file.
+        file: Box<Small>,
     },
+    /// Requests of one session that follow each other, in their order: what a job costs beside its work is paid once, and files that follow each
+    /// other are made durable together. After a file that is not read to its end, or enough bytes, the rest comes home undone.
+    Several(Vec<Self>),
 }
 
 /// How a job ended. What it owned comes back in it.
@@ -186,6 +186,8 @@ pub enum Outcome {
     PartsRemoved(Vec<(Etag, u64)>, Result<(), Fault>),
     /// Of [`Job::OpenGet`], [`Job::OpenSum`], [`Job::HashSource`] and [`Job::Read`]: the file and what was read of it. After a fault the file is closed.
     Read(Result<Box<Read>, Fault>),
+    /// Of [`Job::OpenGet`], when nothing is left to read.
+    Whole(Box<Whole>),
     /// Of [`Job::OpenPut`] and [`Job::HashSink`].
     Sink(Result<Box<Sink>, PutFailed>),
     /// Of [`Job::Append`].
@@ -194,8 +196,34 @@ pub enum Outcome {
     Stored(Result<Published, PutFailed>),
     /// Of [`Job::CloseSink`]: the bytes its part still holds, if the disk says so.
     SinkClosed(Option<u64>),
+    /// Of [`Job::Several`]: the outcomes of the first of them, and those that were not begun.
+    Several(Vec<Self>, Vec<Job>),
     /// A job panicked; what it owned is lost.
     Panicked,
+}
+
+/// A file that was opened, read and closed in one job.
+#[derive(Debug)]
+pub struct Whole {
+    /// What is said before the chunks.
+    pub begin: GetBegin,
+    /// All of the file.
+    pub chunks: Vec<Chunk>,
+    /// What is said after them.
+    pub end: GetEnd,
+}
+
+impl Whole {
+    fn of(read: Read) -> Self {
+        let Read { source, chunks } = read;
+        let (size, mtime, etag) = (source.size(), source.mtime(), source.etag());
+        let (prefix, kept) = (source.prefix(), source.is_kept());
+        Self { begin: GetBegin { size, mtime, etag, prefix, kept }, chunks, end: source.end() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.frame().len()).sum()
+    }
 }
 
 impl Job {
@@ -215,6 +243,7 @@ impl Job {
             | Self::CloseSink(_)
             | Self::CloseSource(_)
             | Self::Store { .. } => Lane::Files,
+            Self::Several(jobs) if jobs.iter().any(|job| job.lane() == Lane::Files) => Lane::Files,
             _ => Lane::Names,
         }
     }
@@ -256,7 +285,7 @@ impl Job {
                 let (removed, result) = home.remove_parts(&ids);
                 Outcome::PartsRemoved(removed, result)
             }
-            Self::OpenGet { home, get } => Outcome::Read(Source::open_get(&home, &get)),
+            Self::OpenGet { home, get } => open_get(&home, &get, &mut Near::default()),
             Self::OpenSum { home, path, md5, kept } => {
                 Outcome::Read(Source::open_sum(&home, &path, md5, kept, hands))
             }
@@ -271,9 +300,8 @@ impl Job {
                 drop(source);
                 Outcome::Noted
             }
-            Self::Store { home, put, chunk, end } => {
-                Outcome::Stored(crate::transfer::store(&home, &put, chunk.as_ref(), &end))
-            }
+            Self::Store { home, file } => stored(&home, &[*file]).remove(0),
+            Self::Several(jobs) => several(jobs),
         }
     }
 
@@ -303,6 +331,53 @@ impl Job {
             Self::CloseSink(_) => "close_sink",
             Self::CloseSource(_) => "close_source",
             Self::Store { .. } => "store",
+            Self::Several(_) => "several",
         }
     }
+}
+
+fn open_get(home: &Arc<Home>, get: &Get, near: &mut Near) -> Outcome {
+    match Source::open_get_near(home, get, near) {
+        Ok(read) if read.source.is_done() => Outcome::Whole(Box::new(Whole::of(*read))),
+        result => Outcome::Read(result),
+    }
+}
+
+fn stored(home: &Home, files: &[Small]) -> Vec<Outcome> {
+    store(home, files).into_iter().map(Outcome::Stored).collect()
+}
+
+fn several(jobs: Vec<Job>) -> Outcome {
+    let mut jobs = jobs.into_iter().peekable();
+    let (mut outcomes, mut near, mut bytes) = (Vec::new(), Near::default(), 0);
+    while bytes < TOGETHER_BYTES
+        && let Some(job) = jobs.next()
+    {
+        match job {
+            Job::Store { home, file } => {
+                let mut files = vec![*file];
+                while let Some(Job::Store { file, .. }) =
+                    jobs.next_if(|next| matches!(next, Job::Store { .. }))
+                {
+                    files.push(*file);
+                }
+                outcomes.extend(stored(&home, &files));
+            }
+            Job::OpenGet { home, get } => {
+                let outcome = open_get(&home, &get, &mut near);
+                let is_open = matches!(outcome, Outcome::Read(Ok(_)));
+                bytes += if let Outcome::Whole(whole) = &outcome { whole.bytes() } else { 0 };
+                outcomes.push(outcome);
+                if is_open {
+                    break;
+                }
+            }
+            job => {
+                // It may move the directory, or remove it.
+                near = Near::default();
+                outcomes.push(job.run());
+            }
+        }
+    }
+    Outcome::Several(outcomes, jobs.collect())
 }

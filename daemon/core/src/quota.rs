@@ -46,6 +46,14 @@ pub struct Reservation {
     counted: u64,
 }
 
+impl Reservation {
+    /// An earlier attempt left something.
+    #[must_use]
+    pub fn has_leftover(&self) -> bool {
+        self.leftover.is_some()
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         debug_assert!(
@@ -91,14 +99,22 @@ impl Ledger {
         if left.is_some_and(|left| size > left) {
             return Err(does_not_fit(size, left.unwrap_or(0)));
         }
-        if leftover.is_none() {
-            self.room_for_an_entry()?;
+        if leftover.is_none() && !self.has_an_entry() {
+            return Err(self.too_many());
         }
         self.parts.remove(&id);
         let counted = size.max(leftover.unwrap_or(0));
         self.reserved += u128::from(counted);
         self.open += 1;
         Ok(Reservation { id, size, leftover, counted })
+    }
+
+    /// Whether that would be set aside.
+    #[must_use]
+    pub fn has_room(&self, id: Etag, size: u64) -> bool {
+        let leftover = self.parts.get(&id).copied();
+        let fits = self.left_without(leftover.unwrap_or(0)).is_none_or(|left| size <= left);
+        fits && (leftover.is_some() || self.has_an_entry())
     }
 
     /// The upload is in place and replaced a file of so many bytes, if it replaced one.
@@ -158,7 +174,9 @@ impl Ledger {
     /// # Errors
     /// `too_many_files`.
     pub fn add_entry(&mut self) -> Result<(), Refusal> {
-        self.room_for_an_entry()?;
+        if !self.has_an_entry() {
+            return Err(self.too_many());
+        }
         self.home_entries += 1;
         Ok(())
     }
@@ -217,16 +235,19 @@ impl Ledger {
         u64::try_from(self.home_entries.saturating_add(parts)).unwrap_or(0)
     }
 
-    fn room_for_an_entry(&self) -> Result<(), Refusal> {
-        if self.entries() < self.entries_limit {
-            return Ok(());
-        }
+    /// Whether there is room for another entry.
+    #[must_use]
+    pub fn has_an_entry(&self) -> bool {
+        self.entries() < self.entries_limit
+    }
+
+    fn too_many(&self) -> Refusal {
         let message = format!(
             "you have {} of at most {} files, directories and unfinished uploads",
             self.entries(),
             self.entries_limit
         );
-        Err(Refusal::new(Code::TooManyFiles, message).hint(MAKE_ROOM))
+        Refusal::new(Code::TooManyFiles, message).hint(MAKE_ROOM)
     }
 }
 

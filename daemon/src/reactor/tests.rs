@@ -17,6 +17,7 @@ use ftp_core::limits::{Guests, LOGIN_QUEUE};
 use ftp_core::machine::{Action, ChannelId};
 use ftp_core::registry::{Setup, Shared};
 use ftp_core::session::Session;
+use ftp_core::transfer::Small;
 use ftp_core::vfs::{Durability, Jail};
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::{ALPN, CHUNK};
@@ -321,10 +322,13 @@ impl Machine for Observed {
     }
 
     fn on_event(&mut self, now: Instant, event: Event) {
-        if let Event::Done(Outcome::Read(Ok(read))) = &event {
-            let bytes: usize = read.chunks.iter().map(|chunk| chunk.data().len()).sum();
-            self.read.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
+        let chunks = match &event {
+            Event::Done(Outcome::Read(Ok(read))) => &read.chunks[..],
+            Event::Done(Outcome::Whole(whole)) => &whole.chunks[..],
+            _ => &[],
+        };
+        let bytes: usize = chunks.iter().map(|chunk| chunk.data().len()).sum();
+        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
         self.session.on_event(self.clock.at(now), event);
     }
 
@@ -335,7 +339,8 @@ impl Machine for Observed {
                 let chunk = Some(Chunk::with_len(Vec::new(), 0));
                 let put = Put { path, size: 0, mtime: 0, eager: true, restart: false, md5: false };
                 let end = PutEnd { root: Tree::new().root(), md5: None };
-                Some(Action::Submit(Job::Store { home, put, chunk, end }))
+                let file = Box::new(Small { put, chunk, end, leftover: false });
+                Some(Action::Submit(Job::Store { home, file }))
             }
             action => Some(action),
         }

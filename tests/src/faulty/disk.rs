@@ -2,7 +2,7 @@
 
 use super::faults::{Fate, Faults, die};
 use super::rule::Op;
-use ftp_core::vfs::{Entries, Facts, Folder, OpenFile, Storage};
+use ftp_core::vfs::{Entries, Facts, Folder, OpenFile, Storage, Watch};
 use rustix::io::Errno;
 use std::any::Any;
 use std::ffi::{OsStr, OsString};
@@ -139,6 +139,23 @@ impl Folder for FaultyFolder {
 
     fn sync(&self) -> Result<(), Errno> {
         self.faults.deed(Op::SyncFolder, ".", || self.folder.sync())
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, Errno> {
+        let watch = self.faults.value(Op::Open, ".", || self.folder.watch())?;
+        Ok(Box::new(FaultyWatch { watch, faults: Arc::clone(&self.faults) }))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyWatch {
+    watch: Box<dyn Watch>,
+    faults: Arc<Faults>,
+}
+
+impl Watch for FaultyWatch {
+    fn sync(&self) -> Result<(), Errno> {
+        self.faults.deed(Op::SyncDisk, ".", || self.watch.sync())
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn note_login(cx: &mut Context<'_>) -> Task {
 }
 
 /// Begins the request, or refuses it.
-pub(super) fn start(id: u64, op: Op, cx: &mut Context<'_>) -> Task {
+pub(super) fn start(id: u64, op: Op, cx: &mut Context<'_>) -> Option<(Task, Job)> {
     let home = Arc::clone(&cx.who.home);
     let record = |op, path: &_, to: Option<&_>| Record {
         op,
@@ -67,7 +67,7 @@ pub(super) fn start(id: u64, op: Op, cx: &mut Context<'_>) -> Task {
             if let Err(refusal) = cx.who.tenant.ledger().add_entry() {
                 cx.fx.refuse(id, refusal.clone());
                 record.note(cx, 0, None, Err(&refusal));
-                return Task::Idle;
+                return None;
             }
             (Doing::Mkdir(record), Job::Mkdir { home, path })
         }
@@ -75,16 +75,15 @@ pub(super) fn start(id: u64, op: Op, cx: &mut Context<'_>) -> Task {
             Ok(ids) => (Doing::RemovingParts(ids.clone()), Job::RemoveParts { home, ids }),
             Err(refusal) => {
                 cx.fx.refuse(id, refusal);
-                return Task::Idle;
+                return None;
             }
         },
         _ => {
             cx.fx.refuse(id, explain::unsupported());
-            return Task::Idle;
+            return None;
         }
     };
-    cx.fx.submit(job);
-    Task::Command(Command { id, doing })
+    Some((Task::Command(Command { id, doing }), job))
 }
 
 /// The parts to remove, held until that is done.

@@ -7,7 +7,7 @@
 use super::effects::{Context, Record};
 use super::task::Task;
 use crate::fault::Fault;
-use crate::job::{Job, Outcome};
+use crate::job::{Job, Outcome, Whole};
 use crate::limits::BATCH;
 use crate::transfer::{Read, Source};
 use ftp_proto::Root;
@@ -39,10 +39,10 @@ enum Stage {
 }
 
 /// Begins the get that was asked for.
-pub(super) fn start(id: u64, get: Get, cx: &mut Context<'_>) -> Task {
+pub(super) fn start(id: u64, get: Get, cx: &mut Context<'_>) -> (Task, Job) {
     let record = Record { op: "get", path: get.path.clone(), to: None, started: cx.now };
-    cx.fx.submit(Job::OpenGet { home: Arc::clone(&cx.who.home), get });
-    Task::Get(Download { id, record, begun: false, bytes: 0, stage: Stage::Reading })
+    let job = Job::OpenGet { home: Arc::clone(&cx.who.home), get };
+    (Task::Get(Download { id, record, begun: false, bytes: 0, stage: Stage::Reading }), job)
 }
 
 impl Download {
@@ -52,6 +52,10 @@ impl Download {
             (Stage::Reading, Outcome::Read(Ok(read))) => {
                 self.stage = Stage::Reading;
                 self.read(*read, cx)
+            }
+            (Stage::Reading, Outcome::Whole(whole)) => {
+                self.stage = Stage::Reading;
+                self.whole(*whole, cx)
             }
             (Stage::Reading, Outcome::Read(Err(fault))) => {
                 let refusal = cx.fail(self.id, &fault);
@@ -107,6 +111,23 @@ impl Download {
             return Task::Get(self);
         }
         self.stage = Stage::Sending(source);
+        self.go_on(cx)
+    }
+
+    /// All of it came with its first job.
+    fn whole(mut self, whole: Whole, cx: &mut Context<'_>) -> Task {
+        let Whole { begin, chunks, end } = whole;
+        if let Some(doom) = cx.doom.cloned() {
+            cx.fx.refuse(self.id, doom.clone());
+            return self.ended(Err(doom), cx);
+        }
+        cx.fx.say(&Reply::begin(self.id, &begin));
+        for chunk in chunks {
+            self.bytes += chunk.data().len() as u64;
+            cx.fx.outbox.chunk_of_whole(chunk);
+        }
+        cx.fx.ok(self.id, &end);
+        self.stage = Stage::Flushing(end.root);
         self.go_on(cx)
     }
 

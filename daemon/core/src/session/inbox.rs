@@ -1,6 +1,6 @@
 //! What came from the client and waits for its turn: requests and chunks in order, within bounds.
 
-use super::explain;
+use super::{explain, several};
 use crate::limits::{BATCH, REQUEST_BYTES};
 use ftp_proto::limits::{CHUNK, MESSAGE, MESSAGE_GUEST, PIPELINE};
 use ftp_proto::message::{Bad, Op, Put, PutEnd, Refusal, Request};
@@ -23,8 +23,8 @@ pub(super) enum Item {
 /// What one frame was.
 #[derive(Debug)]
 pub(super) enum Read {
-    /// It waits in the inbox.
-    Queued,
+    /// It waits in the inbox; it may wait for more if more is at hand.
+    Queued { may_wait: bool },
     /// A `ping`, to be answered now.
     Ping(u64),
     /// An `abort`, to be answered now.
@@ -44,6 +44,7 @@ pub(super) struct Inbox {
     user: bool,
     items: VecDeque<Item>,
     chunks: usize,
+    chunk_bytes: usize,
     /// How many bytes each request that waits has, in their order.
     requests: VecDeque<usize>,
     /// Their sum.
@@ -61,14 +62,14 @@ pub(super) struct Inbox {
 impl Inbox {
     /// Takes bytes up to the end of a frame; says how many, and what the frame was.
     ///
-    /// `current` is the id of the request that is being carried out.
+    /// `current` says of an id whether a request of that id is being carried out.
     ///
     /// # Errors
     /// The client breaks the protocol; the connection must end.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
-        current: Option<u64>,
+        current: &dyn Fn(u64) -> bool,
     ) -> Result<(usize, Option<Read>), Refusal> {
         let (taken, frame) = self.deframer.push(bytes).map_err(fatal)?;
         let read = match frame {
@@ -81,16 +82,17 @@ impl Inbox {
                     self.deframer.recycle(chunk.into_buffer());
                 } else {
                     self.chunks += 1;
+                    self.chunk_bytes += chunk.data().len();
                     self.items.push_back(Item::Chunk(chunk));
                 }
-                Read::Queued
+                Read::Queued { may_wait: true }
             }
             Some(Frame::Message(json)) => self.message(&json, current)?,
         };
         Ok((taken, Some(read)))
     }
 
-    fn message(&mut self, json: &[u8], current: Option<u64>) -> Result<Read, Refusal> {
+    fn message(&mut self, json: &[u8], current: &dyn Fn(u64) -> bool) -> Result<Read, Refusal> {
         let request = match Request::parse(json) {
             Ok(request) => request,
             Err(Bad::Malformed(fault)) => return Err(fatal(fault)),
@@ -117,7 +119,7 @@ impl Inbox {
                 if !std::mem::take(&mut self.deaf) {
                     self.items.push_back(Item::End(end));
                 }
-                Ok(Read::Queued)
+                Ok(Read::Queued { may_wait: true })
             }
             _ if self.is_reading_put() => Err(out_of_place()),
             Op::PutEnd(_) => {
@@ -149,8 +151,9 @@ impl Inbox {
     fn queue(&mut self, item: Item, bytes: usize) -> Read {
         self.requests.push_back(bytes);
         self.bytes += bytes;
+        let may_wait = matches!(&item, Item::Request(request) if several::is_of_a_kind(&request.op));
         self.items.push_back(item);
-        Read::Queued
+        Read::Queued { may_wait }
     }
 
     fn expect_put(&mut self, put: Option<u64>) {
@@ -168,8 +171,8 @@ impl Inbox {
     }
 
     /// A request with that id is being carried out or waits.
-    fn is_taken(&self, id: u64, current: Option<u64>) -> bool {
-        current == Some(id)
+    fn is_taken(&self, id: u64, current: &dyn Fn(u64) -> bool) -> bool {
+        current(id)
             || self.items.iter().any(|item| match item {
                 Item::Request(request) => request.id == id,
                 Item::Refused(refused, _) => *refused == id,
@@ -221,29 +224,53 @@ impl Inbox {
         rest.next();
         let mut rest = rest.skip_while(|item| matches!(item, Item::Chunk(_) | Item::End(_))).collect();
         self.items.append(&mut rest);
-        self.chunks = self.items.iter().filter(|item| matches!(item, Item::Chunk(_))).count();
+        let lens = self.items.iter().filter_map(|item| match item {
+            Item::Chunk(chunk) => Some(chunk.data().len()),
+            _ => None,
+        });
+        (self.chunks, self.chunk_bytes) = lens.fold((0, 0), |(count, sum), len| (count + 1, sum + len));
         if self.put == Some(id) {
             self.expect_put(None);
         }
         true
     }
 
-    /// The next item whose turn can begin: an eager put waits until all of it is there.
-    pub(super) fn pop_ready(&mut self) -> Option<Item> {
-        if let Some(Item::Request(Request { op: Op::Put(Put { eager: true, .. }), .. })) = self.items.front()
-        {
+    /// The next item, if its turn can begin: an eager put waits until all of it is there.
+    fn ready(&self) -> Option<&Item> {
+        let front = self.items.front()?;
+        if let Item::Request(Request { op: Op::Put(Put { eager: true, .. }), .. }) = front {
             let next = self.items.iter().skip(1).find(|item| !matches!(item, Item::Chunk(_)));
             if !matches!(next, Some(Item::End(_))) {
                 return None;
             }
         }
+        Some(front)
+    }
+
+    /// Takes the next item, if its turn can begin.
+    pub(super) fn pop_ready(&mut self) -> Option<Item> {
+        self.ready()?;
         self.pop()
+    }
+
+    /// Takes it if it is a request of which this holds.
+    pub(super) fn pop_ready_if(&mut self, holds: impl FnOnce(&Request) -> bool) -> Option<Request> {
+        match self.ready()? {
+            Item::Request(request) if holds(request) => match self.pop() {
+                Some(Item::Request(request)) => Some(request),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
-        match item {
-            Item::Chunk(_) => self.chunks -= 1,
+        match &item {
+            Item::Chunk(chunk) => {
+                self.chunks -= 1;
+                self.chunk_bytes -= chunk.data().len();
+            }
             Item::Request(_) | Item::Refused(..) => self.bytes -= self.requests.pop_front().unwrap_or(0),
             Item::End(_) => {}
         }
@@ -274,7 +301,9 @@ impl Inbox {
 
     /// There is room for another frame.
     pub(super) fn has_room(&self, requests: usize) -> bool {
-        self.chunks < BATCH && self.requests.len() < requests.min(PIPELINE) && self.bytes < REQUEST_BYTES
+        // As many small chunks as requests, but no more bytes than in a few large ones.
+        let chunks = self.chunks < PIPELINE && self.chunk_bytes <= (BATCH - 1) * CHUNK;
+        chunks && self.requests.len() < requests.min(PIPELINE) && self.bytes < REQUEST_BYTES
     }
 
     /// There is a put of which chunks and an end are still to come.
@@ -291,7 +320,7 @@ impl Inbox {
     pub(super) fn clear(&mut self) {
         self.items.clear();
         self.requests.clear();
-        (self.chunks, self.bytes, self.opening) = (0, 0, None);
+        (self.chunks, self.chunk_bytes, self.bytes, self.opening) = (0, 0, 0, None);
     }
 
     /// Somebody is logged in from now on, or nobody.

@@ -5,7 +5,7 @@ use super::inbox::{Inbox, Item, Read};
 use super::login::{self};
 use super::state::{State, User};
 use super::task::Task;
-use super::{command, explain};
+use super::{command, explain, several};
 use crate::account::penalties::Offence;
 use crate::audit::Audit;
 use crate::limits::{HANDSHAKE, LOGIN, REPLY_BYTES, STALLED};
@@ -159,7 +159,7 @@ impl Session {
         let User { who, task, doom, abort, .. } = &mut **user;
         let mut cx = Context { now, fx: &mut self.fx, inbox: &mut self.inbox, who, doom: doom.as_ref() };
         *task = match (std::mem::take(task), begin) {
-            (_, Some(Begin::Request(request))) => Task::start(request, &mut cx),
+            (_, Some(Begin::Request(request))) => several::start(request, &mut cx),
             (_, Some(Begin::Noting)) => command::note_login(&mut cx),
             (task, Some(Begin::Outcome(outcome))) => task.on_outcome(*outcome, &mut cx),
             (task, None) => task.go_on(&mut cx),
@@ -177,10 +177,16 @@ impl Session {
     fn abort(&mut self, now: Instant, id: u64, target: u64) {
         let refusal = Refusal::new(Code::Aborted, "aborted at your wish");
         if let State::User(user) = &mut self.state
-            && user.task.id() == Some(target)
+            && user.task.has(target)
         {
-            user.doom.get_or_insert(refusal);
-            if let Some(earlier) = user.abort.replace(id) {
+            let earlier = match &mut user.task {
+                Task::Several(several) => several.abort(id, target, refusal),
+                _ => {
+                    user.doom.get_or_insert(refusal);
+                    user.abort.replace(id)
+                }
+            };
+            if let Some(earlier) = earlier {
                 self.fx.ok(earlier, &Done {});
             }
             self.inbox.abort_put(target);
@@ -216,12 +222,14 @@ impl Machine for Session {
     fn on_bytes(&mut self, now: Instant, _channel: ChannelId, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while taken < bytes.len() && self.wants_input(ChannelId::CONTROL) {
-            let current = match &self.state {
-                State::User(user) => user.task.id(),
-                State::Entering { entering, .. } => Some(entering.id),
-                _ => None,
+            let state = &self.state;
+            let current = |id| match state {
+                State::User(user) => user.task.has(id),
+                State::Entering { entering, .. } => entering.id == id,
+                _ => false,
             };
-            match self.inbox.push(&bytes[taken..], current) {
+            let mut may_wait = false;
+            match self.inbox.push(&bytes[taken..], &current) {
                 Err(refusal) => {
                     self.charge(now, Offence::Nonsense);
                     self.close(now, "protocol", Some(refusal));
@@ -231,16 +239,26 @@ impl Machine for Session {
                     taken += n;
                     match read {
                         None => {}
-                        Some(Read::Queued) => self.asked = now,
+                        Some(Read::Queued { may_wait: may }) => {
+                            self.asked = now;
+                            may_wait = may && matches!(self.state, State::User(_));
+                        }
                         Some(Read::Ping(id)) => {
                             self.asked = now;
                             self.fx.ok(id, &Done {});
                         }
-                        Some(Read::Abort { id, target }) => self.abort(now, id, target),
+                        Some(Read::Abort { id, target }) => {
+                            // What came before it may be under way.
+                            self.run(now);
+                            self.abort(now, id, target);
+                        }
                     }
                 }
             }
-            self.run(now);
+            // What is at hand goes together, as far as there is room.
+            if !may_wait || taken == bytes.len() || !self.wants_input(ChannelId::CONTROL) {
+                self.run(now);
+            }
         }
         if taken > 0 {
             self.moved = now;
@@ -311,7 +329,7 @@ impl Machine for Session {
         }
         let (requests, bytes) = match &self.state {
             State::Guest { .. } | State::Entering { .. } => (GUEST_REQUESTS, GUEST_REPLY_BYTES),
-            State::User(user) => (PIPELINE - usize::from(!user.task.is_idle()), REPLY_BYTES),
+            State::User(user) => (PIPELINE.saturating_sub(user.task.requests()), REPLY_BYTES),
             State::Handshaking { .. } | State::Leaving(_) | State::Gone => return false,
         };
         self.inbox.has_room(requests) && self.fx.outbox.message_bytes() < bytes

@@ -4,7 +4,8 @@
 //!   inbox ──▶ Session ──▶ login │ task ──▶ command · get · put ──▶ effects (outbox, jobs, notes)
 //! ```
 //!
-//! Requests are carried out in order, one at a time, with at most one job under way; only `ping` and `abort` are answered as they are read.
+//! Requests are carried out in order, with at most one job under way, which is that of one request or of several small ones; only `ping` and `abort`
+//! are answered as they are read.
 //! Not here: what a job does (`transfer`, `vfs`), sockets, TLS.
 
 mod command;
@@ -17,6 +18,7 @@ mod login;
 mod machine;
 mod outbox;
 mod put;
+mod several;
 mod state;
 mod task;
 #[cfg(test)]

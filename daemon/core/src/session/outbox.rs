@@ -5,6 +5,9 @@ use ftp_proto::frame::put_message;
 use serde::Serialize;
 use std::collections::VecDeque;
 
+/// A chunk of so many bytes is rather copied than encrypted and sent by itself.
+const SMALL: usize = 16 * 1024;
+
 /// A queue of frames, given out from the front in whatever pieces the link takes.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -18,14 +21,18 @@ pub(super) struct Outbox {
 
 #[derive(Debug)]
 enum Piece {
-    Messages(Vec<u8>),
+    Messages {
+        bytes: Vec<u8>,
+        /// How many of them are of small chunks.
+        of_chunks: usize,
+    },
     Chunk(Chunk),
 }
 
 impl Piece {
     fn bytes(&self) -> &[u8] {
         match self {
-            Self::Messages(bytes) => bytes,
+            Self::Messages { bytes, .. } => bytes,
             Self::Chunk(chunk) => chunk.frame(),
         }
     }
@@ -34,13 +41,29 @@ impl Piece {
 impl Outbox {
     /// Appends a message.
     pub(super) fn message(&mut self, message: &impl Serialize) {
-        if !matches!(self.pieces.back(), Some(Piece::Messages(_))) {
-            self.pieces.push_back(Piece::Messages(Vec::new()));
+        self.append(|bytes| put_message(bytes, message));
+    }
+
+    fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        if !matches!(self.pieces.back(), Some(Piece::Messages { .. })) {
+            self.pieces.push_back(Piece::Messages { bytes: Vec::new(), of_chunks: 0 });
         }
-        if let Some(Piece::Messages(bytes)) = self.pieces.back_mut() {
+        if let Some(Piece::Messages { bytes, .. }) = self.pieces.back_mut() {
             let before = bytes.len();
-            put_message(bytes, message);
+            append(bytes);
             self.message_bytes += bytes.len() - before;
+        }
+    }
+
+    /// Appends a chunk of a file that is here whole and will not be taken back. A small one goes in one piece with the messages around it.
+    pub(super) fn chunk_of_whole(&mut self, chunk: Chunk) {
+        let frame = chunk.frame();
+        if frame.len() > SMALL {
+            return self.chunk(chunk);
+        }
+        self.append(|bytes| bytes.extend_from_slice(frame));
+        if let Some(Piece::Messages { of_chunks, .. }) = self.pieces.back_mut() {
+            *of_chunks += frame.len();
         }
     }
 
@@ -55,15 +78,18 @@ impl Outbox {
         self.pieces.front().map_or(&[], |piece| &piece.bytes()[self.taken..])
     }
 
-    /// The first `n` bytes of the front are on their way. Returns how many of them were a chunk's.
+    /// The first `n` bytes of the front are on their way. Returns how many of them were a chunk's; those of small chunks with the last of their piece.
     pub(super) fn sent(&mut self, n: usize) -> usize {
         let Some(front) = self.pieces.front() else { return 0 };
         self.taken += n;
-        let is_chunk = matches!(front, Piece::Chunk(_));
+        let mut of_chunks = if matches!(front, Piece::Chunk(_)) { n } else { 0 };
         if self.taken >= front.bytes().len() {
             self.taken = 0;
             match self.pieces.pop_front() {
-                Some(Piece::Messages(bytes)) => self.message_bytes -= bytes.len(),
+                Some(Piece::Messages { bytes, of_chunks: small }) => {
+                    self.message_bytes -= bytes.len();
+                    of_chunks = small;
+                }
                 Some(Piece::Chunk(chunk)) => {
                     self.chunks -= 1;
                     self.spent.push(chunk.into_buffer());
@@ -71,7 +97,7 @@ impl Outbox {
                 None => {}
             }
         }
-        if is_chunk { n } else { 0 }
+        of_chunks
     }
 
     /// Takes back the chunks of which nothing was sent yet.
@@ -80,7 +106,7 @@ impl Outbox {
         let mut index = 0;
         self.pieces.retain(|piece| {
             index += 1;
-            index <= begun || matches!(piece, Piece::Messages(_))
+            index <= begun || matches!(piece, Piece::Messages { .. })
         });
         self.chunks = self.pieces.iter().filter(|piece| matches!(piece, Piece::Chunk(_))).count();
     }
@@ -92,7 +118,7 @@ impl Outbox {
         let Some(chunk) = chunk else { return };
         for piece in self.pieces.drain(begun + chunk..) {
             match piece {
-                Piece::Messages(bytes) => self.message_bytes -= bytes.len(),
+                Piece::Messages { bytes, .. } => self.message_bytes -= bytes.len(),
                 Piece::Chunk(_) => self.chunks -= 1,
             }
         }

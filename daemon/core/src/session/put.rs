@@ -6,12 +6,12 @@
 //!              └── failed ◀───────────┴── Closing (doomed: the part is kept)
 //! ```
 
-use super::effects::{Context, Record};
+use super::effects::{Context, Record, Who};
 use super::task::Task;
 use crate::fault::Fault;
 use crate::job::{Job, Outcome};
 use crate::quota::{Ledger, Reservation};
-use crate::transfer::{Published, Sink, part_id};
+use crate::transfer::{Published, Sink, Small, part_id};
 use ftp_proto::limits::INTEGER;
 use ftp_proto::message::{Put, PutBegin, PutEnd, Refusal, Reply};
 use ftp_proto::{Chunk, Code, Etag};
@@ -45,8 +45,16 @@ enum Stage {
     Closing(Fault),
 }
 
+/// Whether the put would be begun, and not refused.
+pub(super) fn would_begin(put: &Put, who: &Who) -> bool {
+    let part = part_id(&put.path);
+    put.size <= INTEGER
+        && !who.tenant.open.borrow().contains(&part)
+        && who.tenant.ledger().has_room(part, put.size)
+}
+
 /// Begins the put that was asked for, or refuses it.
-pub(super) fn start(id: u64, put: Put, cx: &mut Context<'_>) -> Task {
+pub(super) fn start(id: u64, put: Put, cx: &mut Context<'_>) -> Option<(Task, Job)> {
     let record = Record { op: "put", path: put.path.clone(), to: None, started: cx.now };
     // All of an eager put is here before its turn comes; whatever happens now, none of it may stay behind.
     let eager = put.eager.then(|| (cx.inbox.take_chunks(), cx.inbox.take_end()));
@@ -56,23 +64,27 @@ pub(super) fn start(id: u64, put: Put, cx: &mut Context<'_>) -> Task {
             cx.inbox.not_begun(id);
             cx.fx.refuse(id, refusal.clone());
             record.note(cx, 0, None, Err(&refusal));
-            Task::Idle
+            None
         }
         Ok(reservation) => {
             let md5 = put.md5;
             let home = Arc::clone(&cx.who.home);
+            let leftover = reservation.has_leftover() || cx.who.tenant.ledger().is_doubtful();
             let mut upload =
                 Upload { id, record, part, reservation, md5, received: 0, stage: Stage::Opening };
-            match eager {
-                None => cx.fx.submit(Job::OpenPut { home, put }),
-                Some((mut chunks, Some(end))) if end.md5.is_some() || !md5 => {
+            let job = match eager {
+                None => Job::OpenPut { home, put },
+                Some((mut chunks, Some(end))) => {
                     upload.received = bytes(&chunks);
                     upload.stage = Stage::Finishing;
-                    cx.fx.submit(Job::Store { home, put, chunk: chunks.pop(), end });
+                    Job::Store { home, file: Box::new(Small { put, chunk: chunks.pop(), end, leftover }) }
                 }
-                Some(_) => return upload.not_begun(&md5_missing(), cx),
-            }
-            Task::Put(upload)
+                Some((_, None)) => {
+                    upload.not_begun(&Fault::Bug("an eager put was begun before its end was there"), cx);
+                    return None;
+                }
+            };
+            Some((Task::Put(upload), job))
         }
     }
 }
@@ -182,6 +194,8 @@ impl Upload {
         cx.who.tenant.ledger().published(self.reservation, published.replaced);
         cx.who.tenant.open.borrow_mut().remove(&self.part);
         if let Some(fault) = &published.unsynced {
+            // What was to be removed may be there still.
+            cx.who.tenant.ledger().doubt();
             // It is in place and counted, but nobody may call it durable.
             let refusal = cx.fail(self.id, fault);
             self.record.note(cx, self.received, None, Err(&refusal));

@@ -1,11 +1,12 @@
-//! What a logged-in session is doing: one request at a time.
+//! What a logged-in session is doing: one request at a time, or several small ones.
 
 use super::command::Command;
 use super::effects::Context;
 use super::get::{self, Download};
 use super::put::{self, Upload};
+use super::several::Several;
 use super::{command, explain};
-use crate::job::Outcome;
+use crate::job::{Job, Outcome};
 use ftp_proto::Code;
 use ftp_proto::message::{Op, Refusal, Request};
 
@@ -21,23 +22,25 @@ pub(super) enum Task {
     Get(Download),
     /// An upload.
     Put(Upload),
+    /// Several at once.
+    Several(Several),
 }
 
 impl Task {
-    /// Begins a request.
-    pub(super) fn start(request: Request, cx: &mut Context<'_>) -> Self {
+    /// Begins a request: what it is, and its first job. None if it is refused.
+    pub(super) fn begin(request: Request, cx: &mut Context<'_>) -> Option<(Self, Job)> {
         let id = request.id;
         match request.op {
-            Op::Get(what) => get::start(id, what, cx),
+            Op::Get(what) => Some(get::start(id, what, cx)),
             Op::Put(what) => put::start(id, what, cx),
             Op::Login(_) => {
                 cx.fx.refuse(id, Refusal::new(Code::BadRequest, "somebody is logged in; log out first"));
-                Self::Idle
+                None
             }
             // Answered where they are read.
             Op::Ping | Op::Abort { .. } | Op::PutEnd(_) | Op::Logout | Op::Info => {
                 cx.fx.refuse(id, explain::unsupported());
-                Self::Idle
+                None
             }
             op => command::start(id, op, cx),
         }
@@ -50,6 +53,7 @@ impl Task {
             Self::Command(command) => command.on_outcome(outcome, cx),
             Self::Get(download) => download.on_outcome(outcome, cx),
             Self::Put(upload) => upload.on_outcome(outcome, cx),
+            Self::Several(several) => several.on_outcome(outcome, cx),
         }
     }
 
@@ -59,17 +63,28 @@ impl Task {
             Self::Get(download) => download.go_on(cx),
             Self::Put(upload) => upload.go_on(cx),
             Self::Command(command) => command.go_on(cx),
+            Self::Several(several) => several.go_on(cx),
             Self::Idle => Self::Idle,
         }
     }
 
-    /// The id of the request.
-    pub(super) fn id(&self) -> Option<u64> {
+    /// It is the request of this id, or one of several.
+    pub(super) fn has(&self, id: u64) -> bool {
         match self {
-            Self::Idle => None,
-            Self::Command(command) => command.id(),
-            Self::Get(download) => Some(download.id),
-            Self::Put(upload) => Some(upload.id),
+            Self::Idle => false,
+            Self::Command(command) => command.id() == Some(id),
+            Self::Get(download) => download.id == id,
+            Self::Put(upload) => upload.id == id,
+            Self::Several(several) => several.has(id),
+        }
+    }
+
+    /// How many requests it is.
+    pub(super) fn requests(&self) -> usize {
+        match self {
+            Self::Idle => 0,
+            Self::Command(_) | Self::Get(_) | Self::Put(_) => 1,
+            Self::Several(several) => several.len(),
         }
     }
 
@@ -85,6 +100,7 @@ impl Task {
             Self::Command(command) => command.is_waiting(),
             Self::Get(download) => download.is_waiting(),
             Self::Put(upload) => upload.is_waiting(),
+            Self::Several(several) => several.is_waiting(),
         }
     }
 }

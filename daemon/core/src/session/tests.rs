@@ -8,6 +8,7 @@ mod guesses;
 mod lives;
 mod penalties;
 mod requests;
+mod several;
 
 use super::{Session, Setup, Shared};
 use crate::Limits;

@@ -4,6 +4,7 @@
 //! Everything here blocks: only workers call it.
 
 mod beside;
+mod group;
 mod kept;
 mod scrub;
 mod sink;
@@ -12,8 +13,9 @@ mod source;
 mod tests;
 
 pub use beside::{Alone, Hands, Help};
+pub use group::{Small, store};
 pub use scrub::Scrubbed;
-pub use sink::{Appended, Published, PutFailed, Sink, store};
+pub use sink::{Appended, Published, PutFailed, Sink};
 pub use source::{Read, Source};
 
 use ftp_proto::{Etag, VirtualPath};

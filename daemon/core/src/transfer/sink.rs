@@ -65,7 +65,7 @@ pub struct Appended {
     pub buffers: Vec<Vec<u8>>,
 }
 
-fn part_name(id: Etag) -> String {
+pub(super) fn part_name(id: Etag) -> String {
     format!("{id}.part")
 }
 
@@ -310,7 +310,7 @@ fn read_whole(file: &dyn OpenFile, buffer: &mut [u8], offset: u64) -> Result<boo
 }
 
 /// The value of a chunk that is to be the one at `offset`, if it is what it says.
-fn check(size: u64, offset: u64, chunk: &Chunk) -> Result<Value, Fault> {
+pub(super) fn check(size: u64, offset: u64, chunk: &Chunk) -> Result<Value, Fault> {
     if chunk.data().len() != tree::chunk_len(size, offset) {
         return Err(Fault::refused(
             Code::DigestMismatch,
@@ -330,53 +330,7 @@ fn make_ready(home: &Home, file: &dyn OpenFile, mtime: i64) -> Result<(), Fault>
     home.sync_file(file)
 }
 
-fn stored(file: &dyn OpenFile, put: &Put, end: &PutEnd) -> Stored {
+pub(super) fn stored(file: &dyn OpenFile, put: &Put, end: &PutEnd) -> Stored {
     let etag = file.facts().map_or(Etag([0; 16]), |facts| facts.etag());
     Stored { size: put.size, mtime: put.mtime, etag, root: end.root, md5: end.md5.filter(|_| put.md5) }
-}
-
-/// Checks, writes, makes durable and puts in place a file of at most one chunk. Leaves no part, also none of an earlier attempt.
-///
-/// # Errors
-/// As [`Sink::finish`]; `left` is 0 unless the disk fails.
-pub fn store(home: &Home, put: &Put, chunk: Option<&Chunk>, end: &PutEnd) -> Result<Published, PutFailed> {
-    let id = part_id(&put.path);
-    let result = store_as(home, put, chunk, end, id);
-    result.map_err(|fault| discarded(home, id, fault))
-}
-
-fn store_as(
-    home: &Home,
-    put: &Put,
-    chunk: Option<&Chunk>,
-    end: &PutEnd,
-    id: Etag,
-) -> Result<Published, Fault> {
-    home.expect_target(&put.path)?;
-    let data = chunk.map_or(&[][..], Chunk::data);
-    let mut tree = Tree::new();
-    if let Some(chunk) = chunk {
-        tree.push(check(put.size, 0, chunk)?);
-    }
-    if data.len() as u64 != put.size {
-        return Err(Fault::refused(Code::BadRequest, "put_end came with chunks missing"));
-    }
-    let md5 = put.md5.then(|| {
-        let mut md5 = Md5::default();
-        md5.update(data);
-        md5.finish()
-    });
-    if tree.root() != end.root || (md5.is_some() && md5 != end.md5) {
-        return Err(Fault::refused(
-            Code::DigestMismatch,
-            "the file arrived with another hash than it was sent with",
-        ));
-    }
-    home.drop_upload(id)?;
-    let name = part_name(id);
-    let file = home.open_part(&name, true)?.ok_or(Fault::Bug("a part that was made is not there"))?;
-    file.write_all_at(data, 0).during("write a file")?;
-    make_ready(home, &*file, put.mtime)?;
-    let (replaced, synced) = home.publish(&name, &put.path)?;
-    Ok(Published { stored: stored(&*file, put, end), replaced, unsynced: synced.err() })
 }

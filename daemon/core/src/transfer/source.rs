@@ -4,7 +4,7 @@ use super::beside::{Alone, Hands, Lent};
 use super::kept::{Draft, Kept, Proof, Proven};
 use crate::fault::{During as _, Fault};
 use crate::limits::{BATCH, REHASH_SLICE};
-use crate::vfs::{Facts, Home, OpenFile};
+use crate::vfs::{Facts, Home, Near, OpenFile};
 use ftp_proto::digest::Md5;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Get, GetEnd, Kept as Wish};
@@ -63,7 +63,12 @@ impl Source {
     /// # Errors
     /// It cannot be had, is another version (`changed`), or the offset is not one (`bad_request`).
     pub fn open_get(home: &Arc<Home>, get: &Get) -> Result<Box<Read>, Fault> {
-        let (file, facts) = home.open_read(&get.path)?;
+        Self::open_get_near(home, get, &mut Near::default())
+    }
+
+    /// The same, from the directory that was worked in last if it is that one.
+    pub(crate) fn open_get_near(home: &Arc<Home>, get: &Get, near: &mut Near) -> Result<Box<Read>, Fault> {
+        let (file, facts) = home.open_near(&get.path, near)?;
         if get.etag.is_some_and(|etag| etag != facts.etag()) {
             return Err(changed());
         }
@@ -96,7 +101,7 @@ impl Source {
         kept: Wish,
         hands: &dyn Hands,
     ) -> Result<Box<Read>, Fault> {
-        let (file, facts) = home.open_read(path)?;
+        let (file, facts) = home.open_near(path, &mut Near::default())?;
         let mut source = Self::new(home, path, (file, facts), kept, facts.size);
         source.md5 = md5.then(Md5::default);
         source.hash_slice(hands)

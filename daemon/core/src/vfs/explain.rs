@@ -44,10 +44,12 @@ pub(super) fn nothing_above(path: &VirtualPath, above: &[Name]) -> Fault {
 
 /// Refuses all but a regular file with one name: what has another name may be someone else's.
 pub(super) fn expect_file(facts: &Facts, path: &VirtualPath) -> Result<(), Fault> {
+    if facts.kind == Kind::File && facts.links <= 1 {
+        return Ok(());
+    }
     let shown = path.to_string();
     let shown = Printable(&shown);
     match facts.kind {
-        Kind::File if facts.links <= 1 => Ok(()),
         Kind::File => {
             Err(Fault::refused(Code::NameRefused, format!("{shown} has more than one name on the server")))
         }

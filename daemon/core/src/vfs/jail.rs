@@ -3,7 +3,7 @@
 //! Every path is resolved below a directory that is held open, by `openat2` with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
 //! RESOLVE_NO_XDEV`, so that there is no moment between a check and a use. What follows is a call on that directory and a single name.
 
-use super::storage::{Entries, Facts, Folder, OpenFile, Storage};
+use super::storage::{Entries, Facts, Folder, OpenFile, Storage, Watch};
 use ftp_proto::message::Kind;
 use rustix::fs::{
     Advice, AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, Timespec, Timestamps,
@@ -17,6 +17,7 @@ use std::num::NonZeroU64;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
@@ -119,6 +120,36 @@ impl Folder for Directory {
 
     fn sync(&self) -> Result<(), Errno> {
         rustix::fs::fsync(&self.0)
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, Errno> {
+        // An open file of its own: the system tells each one of the failures since it was opened.
+        let fd = self.openat(".".as_ref(), DIRECTORY, Mode::empty())?;
+        let kind = rustix::fs::fstatfs(&fd)?.f_type;
+        let is_known = u64::try_from(kind).is_ok_and(|kind| WATCHED.contains(&kind));
+        if is_known && *SYNCFS_TELLS { Ok(Box::new(Disk(fd))) } else { Err(Errno::NOSYS) }
+    }
+}
+
+/// File systems on which `syncfs` waits for everything and tells of every failure: ext4, XFS, Btrfs, F2FS, and tmpfs, which has nothing to wait for.
+const WATCHED: [u64; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
+
+/// Linux 5.8 or newer: before, `syncfs` kept quiet about bytes that could not be written.
+static SYNCFS_TELLS: LazyLock<bool> = LazyLock::new(|| {
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().ok());
+    let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
+    major.zip(minor).is_some_and(|version| version >= (5, 8))
+});
+
+/// A file system of the machine, by a directory on it.
+#[derive(Debug)]
+struct Disk(OwnedFd);
+
+impl Watch for Disk {
+    fn sync(&self) -> Result<(), Errno> {
+        rustix::fs::syncfs(&self.0)
     }
 }
 

@@ -13,6 +13,7 @@
 mod explain;
 mod jail;
 mod listing;
+mod near;
 pub(crate) mod parts;
 mod storage;
 #[cfg(test)]
@@ -21,7 +22,8 @@ pub(crate) mod trees;
 
 pub use jail::Jail;
 pub use listing::Lister;
-pub use storage::{Entries, Facts, Folder, OpenFile, Storage, Time};
+pub(crate) use near::Near;
+pub use storage::{Entries, Facts, Folder, OpenFile, Storage, Time, Watch};
 
 use crate::fault::{During as _, Fault};
 use explain::{denied, expect_file, not_found, nothing_above};
@@ -197,6 +199,22 @@ impl Home {
         }
     }
 
+    /// Watches the disk, if there is something to be made durable; none also where the system cannot.
+    pub(crate) fn watch(&self) -> Option<Box<dyn Watch>> {
+        match self.durability {
+            Durability::Full => self.parts.watch().ok(),
+            Durability::Fast => None,
+        }
+    }
+
+    /// Makes the names in a directory durable, for several files in it that need to know how it went.
+    pub(crate) fn sync_names(&self, directory: &dyn Folder) -> Result<(), Errno> {
+        match self.durability {
+            Durability::Full => directory.sync(),
+            Durability::Fast => Ok(()),
+        }
+    }
+
     /// One entry, with the etag of a file.
     ///
     /// # Errors
@@ -221,8 +239,18 @@ impl Home {
     }
 
     /// Opens a regular file with one name for reading.
+    #[cfg(test)]
     pub(crate) fn open_read(&self, path: &VirtualPath) -> Result<(Box<dyn OpenFile>, Facts), Fault> {
-        let (dir, leaf) = self.parent(path)?;
+        self.open_near(path, &mut Near::default())
+    }
+
+    /// The same, from the directory that was worked in last if it is that one.
+    pub(crate) fn open_near(
+        &self,
+        path: &VirtualPath,
+        near: &mut Near,
+    ) -> Result<(Box<dyn OpenFile>, Facts), Fault> {
+        let (dir, leaf) = near.parent(self, path)?;
         let file = dir.open(leaf).map_err(|error| denied(error, path, "open a file"))?;
         let facts = file.facts().during("look at an open file")?;
         expect_file(&facts, path)?;
@@ -340,17 +368,24 @@ impl Home {
         path: &VirtualPath,
     ) -> Result<(Option<u64>, Result<(), Fault>), Fault> {
         let (dir, leaf) = self.parent(path)?;
-        let replaced = {
-            let _names = self.names();
-            let there = look(&*dir, leaf)?;
-            there.map_or(Ok(()), |facts| expect_file(&facts, path))?;
-            self.parts
-                .rename(part, &*dir, leaf, there.is_some())
-                .map_err(|error| denied(error, path, "rename"))?;
-            there.iter().for_each(|there| self.drop_tree(there));
-            there.map(|there| there.size)
-        };
+        let replaced = self.place(part, &*dir, leaf, path)?;
         Ok((replaced, self.sync(&*dir)))
+    }
+
+    /// Moves a file of `parts` to the last name of a path, in the directory above it; not durably. Says what it replaced.
+    pub(crate) fn place(
+        &self,
+        part: &str,
+        dir: &dyn Folder,
+        leaf: &str,
+        path: &VirtualPath,
+    ) -> Result<Option<u64>, Fault> {
+        let _names = self.names();
+        let there = look(dir, leaf)?;
+        there.map_or(Ok(()), |facts| expect_file(&facts, path))?;
+        self.parts.rename(part, dir, leaf, there.is_some()).map_err(|error| denied(error, path, "rename"))?;
+        there.iter().for_each(|there| self.drop_tree(there));
+        Ok(there.map(|there| there.size))
     }
 }
 

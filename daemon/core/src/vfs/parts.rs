@@ -25,11 +25,25 @@ impl Home {
         }
     }
 
+    /// Makes a file of `parts`; none if there is one of that name.
+    pub(crate) fn new_part(&self, name: &str) -> Result<Option<Box<dyn OpenFile>>, Fault> {
+        match self.parts.create(name) {
+            Ok(file) => Ok(Some(file)),
+            Err(Errno::EXIST) => Ok(None),
+            Err(error) => Err(error).during("open a part"),
+        }
+    }
+
     /// Drops an unfinished upload, if there is one: durably, for its bytes are free from now on.
     pub(crate) fn drop_upload(&self, id: Etag) -> Result<(), Fault> {
-        self.remove_part(&format!("{id}.cv"))?;
-        let had = self.remove_part(&format!("{id}.part"))?;
+        let had = self.unlink_upload(id)?;
         if had { self.sync_parts() } else { Ok(()) }
+    }
+
+    /// Removes an unfinished upload, and says whether there was one; it is gone for good after [`Home::sync_parts`].
+    pub(crate) fn unlink_upload(&self, id: Etag) -> Result<bool, Fault> {
+        self.remove_part(&format!("{id}.cv"))?;
+        self.remove_part(&format!("{id}.part"))
     }
 
     /// Removes a file of `parts`, and says whether it was there.
@@ -48,7 +62,7 @@ impl Home {
     }
 
     /// Makes the names in `parts` durable.
-    fn sync_parts(&self) -> Result<(), Fault> {
+    pub(crate) fn sync_parts(&self) -> Result<(), Fault> {
         self.sync(&*self.parts)
     }
 

@@ -89,6 +89,20 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// As the system says. Then nobody knows what is on the disk; to call it again tells nothing.
     fn sync(&self) -> Result<(), Errno>;
+    /// Watches its disk: what is written there from now on can be made durable all at once, and no failure is missed.
+    ///
+    /// # Errors
+    /// As the system says; `ENOSYS` where it would not tell of each failure. Then each file has to be synced by itself.
+    fn watch(&self) -> Result<Box<dyn Watch>, Errno>;
+}
+
+/// A disk, from some moment on.
+pub trait Watch: fmt::Debug + Send + Sync {
+    /// Makes everything on it durable, bytes and names, whoever wrote them.
+    ///
+    /// # Errors
+    /// As the system says; also when something failed that was written since the watch began, by whomever. Then nobody knows what is on the disk.
+    fn sync(&self) -> Result<(), Errno>;
 }
 
 /// The names of a directory, as they are read.

@@ -11,7 +11,7 @@
 //! Whatever stands before the values is not looked at: the sidecar of an upload becomes its tree as it is. Nothing here is synced and no failure is
 //! told, for nothing depends on it: a tree that is torn, lost or of another version is no tree, and the next who reads the whole file makes one.
 
-use super::{Facts, Folder, Home, OpenFile, look};
+use super::{Facts, Folder, Home, Near, OpenFile, look};
 use crate::fault::{During as _, Fault};
 use ftp_proto::limits::{CHUNK, VALUE};
 use ftp_proto::message::Kind;
@@ -137,7 +137,7 @@ impl Home {
     /// # Errors
     /// The file cannot be had, or there may be a tree and it cannot be read.
     pub(crate) fn has_tree(&self, path: &VirtualPath) -> Result<bool, Fault> {
-        let (_, facts) = self.open_read(path)?;
+        let (_, facts) = self.open_near(path, &mut Near::default())?;
         Ok(self.find_tree(&facts).during("read what was kept of a file")?.is_some())
     }
 

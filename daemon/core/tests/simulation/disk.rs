@@ -5,9 +5,12 @@
 //!
 //! An *ordered* disk has one journal for all names, as ext4 and XFS do: each sync makes durable what was done to names before, and a crash keeps
 //! what was done up to some moment. A disk that is not keeps just what was asked for, and of the rest whatever it likes.
+//!
+//! A `Watch` makes all of it durable. When that fails it takes what was not durable of every file with it, and each file tells of that once more when it
+//! is synced by itself.
 
 use fastrand::Rng;
-use ftp_core::vfs::{Entries, Facts, Folder, OpenFile, Storage, Time};
+use ftp_core::vfs::{Entries, Facts, Folder, OpenFile, Storage, Time, Watch};
 use ftp_proto::message::Kind;
 use rustix::io::Errno;
 use std::any::Any;
@@ -28,6 +31,8 @@ const USERS: usize = 0;
 pub enum Trouble {
     /// The call fails and changes nothing; a failed sync loses for good what it should have kept.
     Fail(u64, Errno),
+    /// The next sync fails, of whatever kind.
+    FailSync(Errno),
     /// If it is a write or a read, only half of it is done.
     Short(u64),
     /// The code that makes the call panics.
@@ -37,12 +42,13 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// Some trouble at one of the next calls.
-    pub fn any(rng: &mut Rng) -> Self {
+    /// Some trouble at one of so many calls from now on.
+    pub fn any(rng: &mut Rng, calls: u64) -> Self {
         const ERRORS: [Errno; 4] = [Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::INTR];
-        let at = rng.u64(1..=12);
-        match rng.u8(0..4) {
+        let at = rng.u64(1..=calls);
+        match rng.u8(0..5) {
             0 => Self::Short(at),
+            1 => Self::FailSync(ERRORS[rng.usize(0..ERRORS.len())]),
             _ => Self::Fail(at, ERRORS[rng.usize(0..ERRORS.len())]),
         }
     }
@@ -66,6 +72,8 @@ struct State {
     trouble: Option<Trouble>,
     /// Off until the next start.
     dead: bool,
+    /// How many syncs have failed.
+    failures: u64,
 }
 
 #[derive(Debug)]
@@ -80,6 +88,8 @@ struct FileNode {
     durable: Vec<u8>,
     /// What was done to it since it was durable. Cleared and lost when a sync fails.
     writes: Vec<Write>,
+    /// Something of it was lost, and nobody who syncs it was told.
+    lost: bool,
     mtime: Time,
     ctime: Time,
     links: u64,
@@ -136,6 +146,7 @@ impl Default for State {
             planned: false,
             trouble: None,
             dead: false,
+            failures: 0,
         }
     }
 }
@@ -174,7 +185,19 @@ impl State {
                 self.trouble = Some(Trouble::Short(1));
                 Ok(())
             }
-            None => Ok(()),
+            Some(Trouble::FailSync(_)) | None => Ok(()),
+        }
+    }
+
+    /// Every sync begins here.
+    fn call_to_sync(&mut self) -> Result<(), Errno> {
+        self.call()?;
+        match self.trouble {
+            Some(Trouble::FailSync(errno)) => {
+                self.trouble = None;
+                Err(errno)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -251,6 +274,27 @@ impl State {
             file.ctime = now;
         }
         self.journal.push(change);
+    }
+
+    /// Makes everything durable.
+    fn sync(&mut self) {
+        self.commit(|_, _| true);
+        for node in &mut self.nodes {
+            if let Node::File(file) = node {
+                file.sync();
+            }
+        }
+    }
+
+    /// Nothing that is not durable by now will ever be.
+    fn lose(&mut self) {
+        self.failures += 1;
+        for node in &mut self.nodes {
+            if let Node::File(file) = node {
+                file.lost |= !file.writes.is_empty();
+                file.writes.clear();
+            }
+        }
     }
 
     /// Makes changes durable, and all that they need.
@@ -444,14 +488,28 @@ impl Storage for Disk {
     }
 
     fn sync(&self) -> Result<(), Errno> {
-        let mut state = self.call()?;
-        state.commit(|_, _| true);
-        for node in &mut state.nodes {
-            if let Node::File(file) = node {
-                file.sync();
-            }
-        }
+        self.call()?.sync();
         Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Since {
+    disk: Disk,
+    failures: u64,
+}
+
+impl Watch for Since {
+    fn sync(&self) -> Result<(), Errno> {
+        let mut state = self.disk.state();
+        if let Err(error) = state.call_to_sync() {
+            if !state.dead {
+                state.lose();
+            }
+            return Err(error);
+        }
+        state.sync();
+        if state.failures == self.failures { Ok(()) } else { Err(Errno::IO) }
     }
 }
 
@@ -558,10 +616,16 @@ impl Folder for Dir {
     }
 
     fn sync(&self) -> Result<(), Errno> {
-        let mut state = self.disk.call()?;
+        let mut state = self.disk.state();
+        state.call_to_sync()?;
         let (at, ordered) = (self.at, state.ordered);
         state.commit(|_, change| ordered || change.touches(at));
         Ok(())
+    }
+
+    fn watch(&self) -> Result<Box<dyn Watch>, Errno> {
+        let failures = self.disk.call()?.failures;
+        Ok(Box::new(Since { disk: self.disk.clone(), failures }))
     }
 }
 
@@ -634,15 +698,19 @@ impl OpenFile for File {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
-        let called = state.call();
+        let called = state.call_to_sync();
         let dead = state.dead;
         let file = state.file(self.at)?;
         if let Err(error) = called {
             if !dead {
                 // The pages count as clean from now on, and no later sync writes them.
                 file.writes.clear();
+                state.failures += 1;
             }
             return Err(error.into());
+        }
+        if std::mem::take(&mut file.lost) {
+            return Err(Errno::IO.into());
         }
         file.sync();
         if state.ordered {

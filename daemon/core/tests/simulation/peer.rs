@@ -183,6 +183,7 @@ impl Peer {
                 0 => self.say(What::Logout, json!({"op": "logout"})),
                 1..=3 => self.ask_streamed(rng),
                 4..=7 => (0..rng.u8(1..4)).for_each(|_| self.ask_reading(rng)),
+                8..=9 => self.ask_burst(rng),
                 _ if self.broken.is_some() && rng.bool() => self.ask_streamed(rng),
                 _ => (0..rng.u8(1..7)).for_each(|_| self.ask_change(rng)),
             },
@@ -228,6 +229,18 @@ impl Peer {
             9 => self.say(What::Other, json!({"op": "parts"})),
             10 if rng.bool() => self.say(What::Other, json!({"op": "parts_rm"})),
             _ => self.put_eagerly(rng, path),
+        }
+    }
+
+    /// Many small files at once, and now and then something between them.
+    fn ask_burst(&mut self, rng: &mut Rng) {
+        let own = format!("/s{}", self.number);
+        for _ in 0..rng.u8(4..24) {
+            let name = ["a", "b", "c", "e", "f", "d/a", "d/b"][rng.usize(0..7)];
+            match rng.u8(0..12) {
+                0 => self.ask_change(rng),
+                _ => self.put_eagerly(rng, format!("{own}/{name}")),
+            }
         }
     }
 

@@ -27,6 +27,8 @@ tally! {
     kept: "downloads and sums out of kept trees",
     resumed_uploads: "uploads resumed",
     jobs: "jobs",
+    several: "jobs of several requests",
+    groups: "jobs with many small files",
     failures: "jobs that met a failing disk",
     panics: "jobs that panicked",
     cuts: "connections cut",

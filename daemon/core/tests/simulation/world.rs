@@ -246,14 +246,22 @@ impl World {
         }
         let (id, job) = self.jobs.swap_remove(self.rng.usize(0..self.jobs.len()));
         let name = job.name();
+        // About as many as it makes.
+        let calls = if let Job::Several(jobs) = &job { 8 * jobs.len() as u64 } else { 12 };
         let trouble = match self.rng.u8(0..100) {
-            0 if self.durability == Durability::Full => Some(Trouble::Crash(self.rng.u64(1..=12))),
-            1..=9 if self.troubled => Some(Trouble::any(&mut self.rng)),
+            0 if self.durability == Durability::Full => Some(Trouble::Crash(self.rng.u64(1..=calls))),
+            1..=9 if self.troubled => Some(Trouble::any(&mut self.rng, calls)),
             // A panic leaves undone whatever was to come, syncs too; only an ordered disk makes good for it.
-            10 if self.troubled && self.ordered => Some(Trouble::Panic(self.rng.u64(1..=12))),
+            10 if self.troubled && self.ordered => Some(Trouble::Panic(self.rng.u64(1..=calls))),
             _ => None,
         };
         TALLY.jobs.up();
+        if let Job::Several(jobs) = &job {
+            TALLY.several.up();
+            if jobs.iter().filter(|job| matches!(job, Job::Store { .. })).count() > 3 {
+                TALLY.groups.up();
+            }
+        }
         self.disk.trouble(trouble);
         let outcome = match job {
             Job::Verify { password, .. } => Outcome::Verified(password.expose() == PASSWORD),

@@ -1,0 +1,215 @@
+//! Files that arrive whole, several at once.
+//!
+//! ```text
+//!  write each ──▶ make all durable ──▶ put each in place ──▶ make their directories durable
+//! ```
+//!
+//! What a disk takes most of the time for is to make something durable, and it takes hardly longer for many files than for one. Each file has its own
+//! end; but where all were made durable together and that failed, all have failed.
+
+use super::part_id;
+use super::sink::{Published, PutFailed, check, part_name, stored};
+use crate::fault::{During as _, Fault};
+use crate::vfs::{Folder, Home, Near, OpenFile, Watch};
+use ftp_proto::digest::Md5;
+use ftp_proto::message::{Put, PutEnd};
+use ftp_proto::{Chunk, Code, Etag, Tree};
+use std::sync::Arc;
+
+/// From so many files on, the whole disk is made durable at once; fewer are synced one by one, which waits for nobody else's bytes.
+const ALL_AT_ONCE: usize = 4;
+
+/// A file of at most one chunk, as it came.
+#[derive(Debug)]
+pub struct Small {
+    /// What is asked.
+    pub put: Put,
+    /// Its only chunk; none for an empty file.
+    pub chunk: Option<Chunk>,
+    /// What it should be.
+    pub end: PutEnd,
+    /// An earlier attempt at the same path may have left something.
+    pub leftover: bool,
+}
+
+/// Checks, writes, makes durable and puts in place, in order. Leaves no parts, also none of earlier attempts. The results are in the order of the files.
+///
+/// # Errors
+/// Of each file as of [`Sink::finish`](super::Sink::finish); `left` is 0 unless the disk fails.
+pub fn store(home: &Home, files: &[Small]) -> Vec<Result<Published, PutFailed>> {
+    let mut results = Vec::with_capacity(files.len());
+    let mut group = Group::new(home, files.len());
+    for (number, file) in files.iter().enumerate() {
+        let mut place = group.find_place(file);
+        if place.is_err() && !group.members.is_empty() {
+            // What it lacks may be what is to come before it.
+            results.extend(std::mem::replace(&mut group, Group::new(home, files.len() - number)).end());
+            place = group.find_place(file);
+        }
+        group.write(file, place);
+    }
+    results.extend(group.end());
+    results
+}
+
+/// Files that are made durable together.
+struct Group<'a> {
+    home: &'a Home,
+    near: Near,
+    /// Since before the first byte was written; none if there are few, or nothing is to be made durable.
+    watch: Option<Box<dyn Watch>>,
+    members: Vec<Member<'a>>,
+}
+
+struct Member<'a> {
+    file: &'a Small,
+    id: Etag,
+    /// How far it has come, or why it came no further.
+    state: Result<State<'a>, Fault>,
+}
+
+enum State<'a> {
+    Written(Place<'a>, Box<dyn OpenFile>),
+    InPlace(Place<'a>, Published),
+}
+
+/// A directory and a name in it.
+type Place<'a> = (Arc<dyn Folder>, &'a str);
+
+impl<'a> Group<'a> {
+    fn new(home: &'a Home, files: usize) -> Self {
+        let watch = if files >= ALL_AT_ONCE { home.watch() } else { None };
+        Self { home, near: Near::default(), watch, members: Vec::new() }
+    }
+
+    fn find_place(&mut self, file: &'a Small) -> Result<Place<'a>, Fault> {
+        if file.put.path.is_root() {
+            return Err(Fault::refused(Code::IsADirectory, "/ is a directory"));
+        }
+        self.near.parent(self.home, &file.put.path)
+    }
+
+    fn write(&mut self, file: &'a Small, place: Result<Place<'a>, Fault>) {
+        let id = part_id(&file.put.path);
+        let state = place.and_then(|place| Ok(State::Written(place, write(self.home, file, id)?)));
+        self.members.push(Member { file, id, state });
+    }
+
+    fn end(mut self) -> Vec<Result<Published, PutFailed>> {
+        self.make_durable();
+        self.put_in_place();
+        self.make_names_durable();
+        self.results()
+    }
+
+    fn make_durable(&mut self) {
+        let home = self.home;
+        let written = self.members.iter_mut().filter(|member| member.state.is_ok());
+        let written: Vec<_> = written.collect();
+        let watch = self.watch.as_ref().filter(|_| written.len() >= ALL_AT_ONCE);
+        let all = watch.map(|watch| watch.sync());
+        for member in written {
+            let Ok(State::Written(_, part)) = &member.state else { continue };
+            let synced = match all {
+                Some(synced) => synced.during("make files durable"),
+                None => home.sync_file(&**part),
+            };
+            if let Err(fault) = synced {
+                // Nobody knows what of it is on the disk: none of it is believed.
+                member.state = Err(fault);
+            }
+        }
+    }
+
+    fn put_in_place(&mut self) {
+        for Member { file, id, state } in &mut self.members {
+            let Ok(State::Written((dir, leaf), part)) = &state else { continue };
+            *state = self.home.place(&part_name(*id), &**dir, leaf, &file.put.path).map(|replaced| {
+                let stored = stored(&**part, &file.put, &file.end);
+                State::InPlace((Arc::clone(dir), *leaf), Published { stored, replaced, unsynced: None })
+            });
+        }
+    }
+
+    fn make_names_durable(&mut self) {
+        let mut synced: Vec<(Arc<dyn Folder>, Result<(), _>)> = Vec::new();
+        for member in &mut self.members {
+            let Ok(State::InPlace((dir, _), published)) = &mut member.state else { continue };
+            let known = synced.iter().rev().find(|(known, _)| Arc::ptr_eq(known, dir));
+            let result = match known {
+                Some((_, result)) => *result,
+                None => {
+                    let result = self.home.sync_names(&**dir);
+                    synced.push((Arc::clone(dir), result));
+                    result
+                }
+            };
+            published.unsynced = result.during("make a directory durable").err();
+        }
+    }
+
+    /// Drops what there is of those that failed.
+    fn results(self) -> Vec<Result<Published, PutFailed>> {
+        let home = self.home;
+        let mut dropped = false;
+        let ends: Vec<_> = self
+            .members
+            .into_iter()
+            .map(|member| match member.state {
+                Ok(State::InPlace(_, published)) => Ok(published),
+                Ok(State::Written(..)) => Err((Fault::Bug("a file was not put in place"), None)),
+                Err(fault) => {
+                    let gone = home.unlink_upload(member.id);
+                    dropped |= matches!(gone, Ok(true));
+                    Err((fault, gone.ok()))
+                }
+            })
+            .collect();
+        let is_gone = !dropped || home.sync_parts().is_ok();
+        let left = |had: Option<bool>| had.filter(|had| !had || is_gone).map(|_| 0);
+        ends.into_iter().map(|end| end.map_err(|(fault, had)| PutFailed { fault, left: left(had) })).collect()
+    }
+}
+
+/// Checks the bytes and writes them to a part.
+fn write(home: &Home, file: &Small, id: Etag) -> Result<Box<dyn OpenFile>, Fault> {
+    let Small { put, chunk, end, leftover } = file;
+    let data = chunk.as_ref().map_or(&[][..], Chunk::data);
+    let mut tree = Tree::new();
+    if let Some(chunk) = chunk {
+        tree.push(check(put.size, 0, chunk)?);
+    }
+    if data.len() as u64 != put.size {
+        return Err(Fault::refused(Code::BadRequest, "put_end came with chunks missing"));
+    }
+    if put.md5 && end.md5.is_none() {
+        return Err(Fault::refused(Code::BadRequest, "the put promised an MD5 and put_end has none"));
+    }
+    let md5 = put.md5.then(|| {
+        let mut md5 = Md5::default();
+        md5.update(data);
+        md5.finish()
+    });
+    if tree.root() != end.root || (md5.is_some() && md5 != end.md5) {
+        return Err(Fault::refused(
+            Code::DigestMismatch,
+            "the file arrived with another hash than it was sent with",
+        ));
+    }
+    if *leftover {
+        home.drop_upload(id)?;
+    }
+    let part = create(home, id)?;
+    part.write_all_at(data, 0).during("write a file")?;
+    part.set_mtime(put.mtime).during("set a file's time")?;
+    Ok(part)
+}
+
+fn create(home: &Home, id: Etag) -> Result<Box<dyn OpenFile>, Fault> {
+    let name = part_name(id);
+    if let Some(part) = home.new_part(&name)? {
+        return Ok(part);
+    }
+    home.drop_upload(id)?;
+    home.new_part(&name)?.ok_or(Fault::Bug("a part that was removed is there"))
+}
