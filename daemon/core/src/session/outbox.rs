@@ -26,14 +26,18 @@ enum Piece {
         /// How many of them are of small chunks.
         of_chunks: usize,
     },
-    Chunk(Chunk),
+    Chunk {
+        chunk: Chunk,
+        /// Its file is here whole, and its end too: it is not taken back.
+        whole: bool,
+    },
 }
 
 impl Piece {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Messages { bytes, .. } => bytes,
-            Self::Chunk(chunk) => chunk.frame(),
+            Self::Chunk { chunk, .. } => chunk.frame(),
         }
     }
 }
@@ -59,7 +63,7 @@ impl Outbox {
     pub(super) fn chunk_of_whole(&mut self, chunk: Chunk) {
         let frame = chunk.frame();
         if frame.len() > SMALL {
-            return self.chunk(chunk);
+            return self.push(chunk, true);
         }
         self.append(|bytes| bytes.extend_from_slice(frame));
         if let Some(Piece::Messages { of_chunks, .. }) = self.pieces.back_mut() {
@@ -69,8 +73,12 @@ impl Outbox {
 
     /// Appends a chunk.
     pub(super) fn chunk(&mut self, chunk: Chunk) {
+        self.push(chunk, false);
+    }
+
+    fn push(&mut self, chunk: Chunk, whole: bool) {
         self.chunks += 1;
-        self.pieces.push_back(Piece::Chunk(chunk));
+        self.pieces.push_back(Piece::Chunk { chunk, whole });
     }
 
     /// The front, contiguous.
@@ -82,7 +90,7 @@ impl Outbox {
     pub(super) fn sent(&mut self, n: usize) -> usize {
         let Some(front) = self.pieces.front() else { return 0 };
         self.taken += n;
-        let mut of_chunks = if matches!(front, Piece::Chunk(_)) { n } else { 0 };
+        let mut of_chunks = if matches!(front, Piece::Chunk { .. }) { n } else { 0 };
         if self.taken >= front.bytes().len() {
             self.taken = 0;
             match self.pieces.pop_front() {
@@ -90,7 +98,7 @@ impl Outbox {
                     self.message_bytes -= bytes.len();
                     of_chunks = small;
                 }
-                Some(Piece::Chunk(chunk)) => {
+                Some(Piece::Chunk { chunk, .. }) => {
                     self.chunks -= 1;
                     self.spent.push(chunk.into_buffer());
                 }
@@ -100,26 +108,26 @@ impl Outbox {
         of_chunks
     }
 
-    /// Takes back the chunks of which nothing was sent yet.
+    /// Takes back the chunks of the download that is under way of which nothing was sent yet. Those of others before it stay, as their ends do.
     pub(super) fn drop_chunks(&mut self) {
         let begun = usize::from(self.taken > 0);
         let mut index = 0;
         self.pieces.retain(|piece| {
             index += 1;
-            index <= begun || matches!(piece, Piece::Messages { .. })
+            index <= begun || !matches!(piece, Piece::Chunk { whole: false, .. })
         });
-        self.chunks = self.pieces.iter().filter(|piece| matches!(piece, Piece::Chunk(_))).count();
+        self.chunks = self.pieces.iter().filter(|piece| matches!(piece, Piece::Chunk { .. })).count();
     }
 
     /// Takes back the chunks of which nothing was sent yet, and all that was to follow them: the end of a download means nothing without its bytes.
     pub(super) fn cut_off(&mut self) {
         let begun = usize::from(self.taken > 0);
-        let chunk = self.pieces.iter().skip(begun).position(|piece| matches!(piece, Piece::Chunk(_)));
+        let chunk = self.pieces.iter().skip(begun).position(|piece| matches!(piece, Piece::Chunk { .. }));
         let Some(chunk) = chunk else { return };
         for piece in self.pieces.drain(begun + chunk..) {
             match piece {
                 Piece::Messages { bytes, .. } => self.message_bytes -= bytes.len(),
-                Piece::Chunk(_) => self.chunks -= 1,
+                Piece::Chunk { .. } => self.chunks -= 1,
             }
         }
     }
@@ -195,6 +203,17 @@ mod tests {
         outbox.drop_chunks();
         assert_eq!(outbox.chunks(), 1);
         assert_eq!(outbox.front().len(), 5 + 32 + 10 - 1);
+    }
+
+    #[test]
+    fn a_chunk_of_a_whole_file_is_not_taken_back_with_those_of_another() {
+        let mut outbox = Outbox::default();
+        outbox.message(&Reply::begin(1, &Done {}));
+        outbox.chunk_of_whole(Chunk::with_len(Vec::new(), SMALL));
+        outbox.message(&Reply::ok(1, &Done {}));
+        outbox.chunk(Chunk::with_len(Vec::new(), SMALL));
+        outbox.drop_chunks();
+        assert_eq!((outbox.chunks(), outbox.pieces.len()), (1, 3));
     }
 
     #[test]

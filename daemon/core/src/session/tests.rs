@@ -73,6 +73,7 @@ impl World {
             now: self.now,
             held: None,
             hold: false,
+            reads: true,
             closed: false,
             notes: Vec::new(),
             deframer: Deframer::new(),
@@ -133,6 +134,8 @@ struct Peer {
     /// A job that is not run until it is released.
     held: Option<Job>,
     hold: bool,
+    /// It takes what the session has to say.
+    reads: bool,
     closed: bool,
     notes: Vec<Audit>,
     deframer: Deframer,
@@ -187,6 +190,7 @@ impl Peer {
                 }
                 Some(Action::Close(_)) => self.closed = true,
                 Some(Action::Note(audit)) => self.notes.push(audit),
+                None if !self.reads => return,
                 None => {
                     let bytes = self.session.pending(CH).to_vec();
                     if bytes.is_empty() {

@@ -143,17 +143,10 @@ fn files_that_are_read_together_come_whole_and_a_large_one_lets_the_rest_wait() 
     assert_eq!(count(next_job(&mut peer)), 7);
     peer.got.clear();
     peer.release();
-    let mut files = Vec::new();
-    for frame in &peer.got {
-        match frame {
-            Frame::Message(json) if json.windows(7).any(|part| part == b"\"begin\"") => {
-                files.push(Vec::new())
-            }
-            Frame::Chunk(chunk) => files.last_mut().expect("begun").extend_from_slice(chunk.data()),
-            Frame::Message(_) => {}
-        }
-    }
-    assert!(files == [file(1000), file(0), large, file(100_000), file(1000)], "each its own bytes");
+    assert!(
+        downloads(&peer) == [file(1000), file(0), large, file(100_000), file(1000)],
+        "each its own bytes"
+    );
     let want = [
         (10, "begin"),
         (10, "ok"),
@@ -219,6 +212,44 @@ fn one_of_several_is_aborted_and_the_others_are_not() {
     peer.ask(json!({"id": 33, "op": "abort", "target": 32}));
     peer.release();
     assert_eq!(taken(&mut peer), words(&[(31, "ok"), (32, "ok"), (33, "ok")]));
+}
+
+/// The bytes of each download that was begun.
+fn downloads(peer: &Peer) -> Vec<Vec<u8>> {
+    let mut files = Vec::new();
+    for frame in &peer.got {
+        match frame {
+            Frame::Message(json) if json.windows(7).any(|part| part == b"\"begin\"") => {
+                files.push(Vec::new())
+            }
+            Frame::Chunk(chunk) => files.last_mut().expect("begun").extend_from_slice(chunk.data()),
+            Frame::Message(_) => {}
+        }
+    }
+    files
+}
+
+#[test]
+fn what_was_read_whole_is_not_taken_back_with_a_large_one_that_is_aborted() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    let (medium, large) = (file(100_000), file(6 * CHUNK));
+    assert!(peer.put(3, "/medium", &medium)["ok"].is_object());
+    assert!(peer.put(4, "/large", &large)["ok"].is_object());
+    peer.hold = true;
+    peer.ask(json!({"id": 2, "op": "list", "path": "/"}));
+    let get = |id, path| message(json!({"id": id, "op": "get", "path": path}));
+    peer.send(&[get(10, "/medium"), get(11, "/large")].concat());
+    assert_eq!(count(next_job(&mut peer)), 2);
+    peer.got.clear();
+    peer.reads = false;
+    peer.release();
+    peer.ask(json!({"id": 20, "op": "abort", "target": 11}));
+    peer.reads = true;
+    peer.settle();
+    assert!(downloads(&peer) == [medium, Vec::new()], "what has its end has its bytes");
+    let want = [(10, "begin"), (10, "ok"), (11, "begin"), (11, "aborted"), (20, "ok")];
+    assert_eq!(taken(&mut peer), words(&want));
 }
 
 #[test]
