@@ -1,5 +1,6 @@
 //! What waits to be sent: messages in bytes, chunks as they came from the disk.
 
+use crate::limits::BATCH;
 use ftp_proto::Chunk;
 use ftp_proto::frame::put_message;
 use serde::Serialize;
@@ -16,6 +17,7 @@ pub(super) struct Outbox {
     taken: usize,
     message_bytes: usize,
     chunks: usize,
+    /// Buffers for the next chunks, [`BATCH`] at most.
     spent: Vec<Vec<u8>>,
 }
 
@@ -100,7 +102,10 @@ impl Outbox {
                 }
                 Some(Piece::Chunk { chunk, .. }) => {
                     self.chunks -= 1;
-                    self.spent.push(chunk.into_buffer());
+                    // Where many files are sent, nobody may ever ask for them.
+                    if self.spent.len() < BATCH {
+                        self.spent.push(chunk.into_buffer());
+                    }
                 }
                 None => {}
             }
@@ -214,6 +219,16 @@ mod tests {
         outbox.chunk(Chunk::with_len(Vec::new(), SMALL));
         outbox.drop_chunks();
         assert_eq!((outbox.chunks(), outbox.pieces.len()), (1, 3));
+    }
+
+    #[test]
+    fn no_more_buffers_are_kept_than_one_job_takes() {
+        let mut outbox = Outbox::default();
+        for _ in 0..3 * BATCH {
+            outbox.chunk(Chunk::with_len(Vec::new(), 20 * 1024));
+            outbox.sent(outbox.front().len());
+        }
+        assert_eq!(outbox.spent.len(), BATCH);
     }
 
     #[test]
