@@ -202,9 +202,14 @@ impl Inbox {
         }
     }
 
-    /// `put` was aborted: nothing of it comes any more.
+    /// `put`, which is being carried out, was aborted: nothing of it comes any more.
     pub(super) fn abort_put(&mut self, put: u64) {
         self.fail_put(put);
+        self.forget_put(put);
+    }
+
+    /// Nothing of `put` comes any more, which is over. What waits is another's.
+    pub(super) fn forget_put(&mut self, put: u64) {
         if self.put == Some(put) {
             self.deaf = false;
             self.expect_put(None);

@@ -195,7 +195,7 @@ impl Session {
         if self.inbox.cancel(target) {
             self.fx.refuse(target, refusal);
         } else {
-            self.inbox.abort_put(target);
+            self.inbox.forget_put(target);
         }
         self.fx.ok(id, &Done {});
     }

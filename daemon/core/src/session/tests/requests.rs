@@ -204,6 +204,28 @@ fn a_ping_overtakes_what_waits_and_an_abort_takes_it_out() {
 }
 
 #[test]
+fn an_abort_of_what_is_over_does_nothing_to_the_upload_under_way() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    let whole = file(2 * CHUNK);
+    peer.ask(json!({"id": 2, "op": "put", "path": "/f", "size": whole.len()}));
+    assert!(peer.reply(2)["begin"].is_object());
+    peer.hold = true;
+    // The first is being written, the second waits.
+    for at in [0, CHUNK] {
+        peer.chunk(whole.len() as u64, at as u64, &whole[at..at + CHUNK]);
+    }
+    peer.ask(json!({"id": 3, "op": "abort", "target": 1}));
+    assert!(peer.reply(3)["ok"].is_object());
+    peer.ask(json!({"id": 2, "op": "put_end", "root": root(&whole)}));
+    peer.ask(json!({"id": 4, "op": "abort", "target": 77}));
+    assert!(peer.reply(4)["ok"].is_object());
+    peer.release();
+    assert!(peer.reply(2)["ok"].is_object());
+    assert_eq!((world.used("ada"), world.on_disk("ada")), (whole.len() as u64, whole.len() as u64));
+}
+
+#[test]
 fn a_session_outlives_its_connection_until_its_job_is_home() {
     let world = World::new(Some(1000));
     let mut peer = world.login("ada");
