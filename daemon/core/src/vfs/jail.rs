@@ -134,13 +134,13 @@ impl Folder for Directory {
 /// File systems on which `syncfs` waits for everything and tells of every failure: ext4, XFS, Btrfs, F2FS, and tmpfs, which has nothing to wait for.
 const WATCHED: [u64; 5] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994];
 
-/// Linux 5.8 or newer: before, `syncfs` kept quiet about bytes that could not be written.
+/// Linux 5.17 or newer: before 5.8 `syncfs` kept quiet about bytes that could not be written, and then about a journal that could not.
 static SYNCFS_TELLS: LazyLock<bool> = LazyLock::new(|| {
     let uname = rustix::system::uname();
     let release = uname.release().to_string_lossy().into_owned();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().ok());
     let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
-    major.zip(minor).is_some_and(|version| version >= (5, 8))
+    major.zip(minor).is_some_and(|version| version >= (5, 17))
 });
 
 /// A file system of the machine, by a directory on it.
