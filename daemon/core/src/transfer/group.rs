@@ -64,6 +64,8 @@ struct Group<'a> {
 struct Member<'a> {
     file: &'a Small,
     id: Etag,
+    /// What an earlier attempt left is gone, or never was; a loss of power does not bring it back.
+    sure: bool,
     /// How far it has come, or why it came no further.
     state: Result<State<'a>, Fault>,
 }
@@ -91,8 +93,9 @@ impl<'a> Group<'a> {
 
     fn write(&mut self, file: &'a Small, place: Result<Place<'a>, Fault>) {
         let id = part_id(&file.put.path);
-        let state = place.and_then(|place| Ok(State::Written(place, write(self.home, file, id)?)));
-        self.members.push(Member { file, id, state });
+        let mut sure = true;
+        let state = place.and_then(|place| Ok(State::Written(place, write(self.home, file, id, &mut sure)?)));
+        self.members.push(Member { file, id, sure, state });
     }
 
     fn end(mut self) -> Vec<Result<Published, PutFailed>> {
@@ -122,7 +125,7 @@ impl<'a> Group<'a> {
     }
 
     fn put_in_place(&mut self) {
-        for Member { file, id, state } in &mut self.members {
+        for Member { file, id, state, .. } in &mut self.members {
             let Ok(State::Written((dir, leaf), part)) = &state else { continue };
             *state = self.home.place(&part_name(*id), &**dir, leaf, &file.put.path).map(|replaced| {
                 let stored = stored(&**part, &file.put, &file.end);
@@ -161,7 +164,7 @@ impl<'a> Group<'a> {
                 Err(fault) => {
                     let gone = home.unlink_upload(member.id);
                     dropped |= matches!(gone, Ok(true));
-                    Err((fault, gone.ok()))
+                    Err((fault, gone.ok().filter(|_| member.sure)))
                 }
             })
             .collect();
@@ -172,7 +175,7 @@ impl<'a> Group<'a> {
 }
 
 /// Checks the bytes and writes them to a part.
-fn write(home: &Home, file: &Small, id: Etag) -> Result<Box<dyn OpenFile>, Fault> {
+fn write(home: &Home, file: &Small, id: Etag, sure: &mut bool) -> Result<Box<dyn OpenFile>, Fault> {
     let Small { put, chunk, end, leftover } = file;
     let data = chunk.as_ref().map_or(&[][..], Chunk::data);
     let mut tree = Tree::new();
@@ -197,19 +200,23 @@ fn write(home: &Home, file: &Small, id: Etag) -> Result<Box<dyn OpenFile>, Fault
         ));
     }
     if *leftover {
-        home.drop_upload(id)?;
+        drop_leftover(home, id, sure)?;
     }
-    let part = create(home, id)?;
+    let part = create(home, id, sure)?;
     part.write_all_at(data, 0).during("write a file")?;
     part.set_mtime(put.mtime).during("set a file's time")?;
     Ok(part)
 }
 
-fn create(home: &Home, id: Etag) -> Result<Box<dyn OpenFile>, Fault> {
+fn create(home: &Home, id: Etag, sure: &mut bool) -> Result<Box<dyn OpenFile>, Fault> {
     let name = part_name(id);
     if let Some(part) = home.new_part(&name)? {
         return Ok(part);
     }
-    home.drop_upload(id)?;
+    drop_leftover(home, id, sure)?;
     home.new_part(&name)?.ok_or(Fault::Bug("a part that was removed is there"))
+}
+
+fn drop_leftover(home: &Home, id: Etag, sure: &mut bool) -> Result<(), Fault> {
+    home.drop_upload(id).inspect_err(|_| *sure = false)
 }

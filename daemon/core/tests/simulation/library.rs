@@ -14,14 +14,17 @@ pub struct Content {
     pub prefixes: Vec<PrefixHash>,
 }
 
-/// Small ones first. The last two have the same size, so that one can be taken for a changed version of the other.
+/// Small ones first, and one last that is not read at once. The two before it have the same size, so that one can be taken for a changed version of the other.
 pub static LIBRARY: LazyLock<Vec<Content>> = LazyLock::new(|| {
-    let sizes = [0, 1, 700, 700, 5_000, 9_000, CHUNK, CHUNK + 77, 2 * CHUNK + 900, 2 * CHUNK + 900];
+    let sizes = [0, 1, 700, 700, 5_000, 9_000, CHUNK, CHUNK + 77, 2 * CHUNK + 900, 2 * CHUNK + 900, LARGEST];
     (0_u8..).zip(sizes).map(|(seed, size)| Content::new(seed, size)).collect()
 });
 
 /// How many of the library are small.
 pub const SMALL: usize = 6;
+/// The number of the last, and its size.
+pub const LARGE: usize = 10;
+const LARGEST: usize = 4 * CHUNK + 33;
 
 impl Content {
     fn new(seed: u8, size: usize) -> Self {

@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "the modules are private to this test")]
 
 mod disk;
+mod groups;
 mod library;
 mod model;
 mod peer;
