@@ -1,6 +1,6 @@
 //! One client: what it asks, and what it makes of the answers.
 
-use super::library::{LIBRARY, SMALL, find};
+use super::library::{LARGE, LIBRARY, SMALL, find};
 use super::model::{Change, Model};
 use super::tally::TALLY;
 use fastrand::Rng;
@@ -68,6 +68,9 @@ enum What {
         path: String,
     },
     Sum,
+    Abort {
+        target: u64,
+    },
     /// Nothing to remember.
     Other,
 }
@@ -163,6 +166,10 @@ impl Peer {
         put_message(&mut self.wire, &message);
     }
 
+    fn abort(&mut self, target: u64) {
+        self.say(What::Abort { target }, json!({"op": "abort", "target": target}));
+    }
+
     fn change(&mut self, change: Change, message: Value) {
         self.say(What::Change(change), message);
     }
@@ -182,7 +189,8 @@ impl Peer {
             Stage::User => match rng.u8(0..20) {
                 0 => self.say(What::Logout, json!({"op": "logout"})),
                 1..=3 => self.ask_streamed(rng),
-                4..=7 => (0..rng.u8(1..4)).for_each(|_| self.ask_reading(rng)),
+                4..=6 => (0..rng.u8(1..4)).for_each(|_| self.ask_reading(rng)),
+                7 => self.ask_for_many(rng),
                 8..=9 => self.ask_burst(rng),
                 _ if self.broken.is_some() && rng.bool() => self.ask_streamed(rng),
                 _ => (0..rng.u8(1..7)).for_each(|_| self.ask_change(rng)),
@@ -235,12 +243,41 @@ impl Peer {
     /// Many small files at once, and now and then something between them.
     fn ask_burst(&mut self, rng: &mut Rng) {
         let own = format!("/s{}", self.number);
+        let first = self.next_id;
         for _ in 0..rng.u8(4..24) {
             let name = ["a", "b", "c", "e", "f", "d/a", "d/b"][rng.usize(0..7)];
             match rng.u8(0..12) {
                 0 => self.ask_change(rng),
                 _ => self.put_eagerly(rng, format!("{own}/{name}")),
             }
+        }
+        self.abort_some(rng, first);
+    }
+
+    /// Many files at once, small ones and large ones.
+    fn ask_for_many(&mut self, rng: &mut Rng) {
+        let own = format!("/s{}", self.number);
+        let first = self.next_id;
+        for _ in 0..rng.u8(4..24) {
+            let name = ["a", "b", "c", "e", "f", "d/a", "d/b"][rng.usize(0..7)];
+            let path = format!("{own}/{name}");
+            match rng.u8(0..12) {
+                0 => self.ask_reading(rng),
+                1 => self.say(What::Stat { path: path.clone() }, json!({"op": "stat", "path": path})),
+                _ => {
+                    let message = json!({"op": "get", "path": path});
+                    self.say(What::Get(Download { path, ..Download::default() }), message);
+                }
+            }
+        }
+        self.abort_some(rng, first);
+    }
+
+    /// Now and then stops one or two of those that were asked for since.
+    fn abort_some(&mut self, rng: &mut Rng, first: u64) {
+        let end = self.next_id;
+        if first < end && rng.u8(0..3) == 0 {
+            (0..rng.u8(1..3)).for_each(|_| self.abort(rng.u64(first..end)));
         }
     }
 
@@ -260,7 +297,11 @@ impl Peer {
         if let Some((path, content)) = self.broken.take_if(|_| rng.u8(0..4) > 0) {
             return self.stream(path, content, Stop::Whole, false);
         }
-        let content = if rng.bool() { rng.usize(SMALL..LIBRARY.len()) } else { rng.usize(0..SMALL) };
+        let content = match rng.u8(0..24) {
+            0 => LARGE,
+            1..=12 => rng.usize(SMALL..LARGE),
+            _ => rng.usize(0..SMALL),
+        };
         let stop = match rng.u8(0..10) {
             0 => Stop::HangUp(rng.usize(0..3)),
             1 => Stop::Abort(rng.usize(0..3)),
@@ -367,22 +408,36 @@ impl Peer {
                 _ => Err("the connection failed".into()),
             };
         }
+        let code = message["error"]["code"].as_str();
         let front = self.asked.front().ok_or("nothing was asked")?;
-        if front.id != re {
-            return Err(format!("an answer out of order, {} is next", front.id));
-        }
+        let place = self.asked.iter().position(|asked| asked.id == re);
+        let place = place.filter(|place| *place == 0 || self.may_be_ahead(re, code));
+        let place = place.ok_or_else(|| format!("an answer out of order, {} is next", front.id))?;
         if let Some(begin) = message.get("begin") {
             return self.on_begin(begin);
         }
         if message.get("page").is_some() {
             return Ok(());
         }
-        let asked = self.asked.pop_front().expect("just seen");
-        let code = message["error"]["code"].as_str();
+        let asked = self.asked.remove(place).expect("just seen");
         if code.is_none() && message.get("ok").is_none() {
             return Err("neither ok nor error".into());
         }
         self.on_end(asked.what, code, message)
+    }
+
+    fn is_asked(&self, id: u64) -> bool {
+        self.asked.iter().any(|asked| asked.id == id)
+    }
+
+    fn is_to_be_aborted(&self, id: u64) -> bool {
+        self.asked.iter().any(|asked| matches!(asked.what, What::Abort { target } if target == id))
+    }
+
+    /// An abort is answered at once, and what it stops before that.
+    fn may_be_ahead(&self, re: u64, code: Option<&str>) -> bool {
+        let is_abort = |asked: &Asked| asked.id == re && matches!(asked.what, What::Abort { .. });
+        self.asked.iter().any(is_abort) || (code == Some("aborted") && self.is_to_be_aborted(re))
     }
 
     fn on_begin(&mut self, begin: &Value) -> Result<(), String> {
@@ -433,9 +488,7 @@ impl Peer {
         }
         if begin["prefix"] != json!(content.prefixes[from]) {
             // Another version was sent before.
-            put_message(&mut self.wire, &json!({"id": self.next_id, "op": "abort", "target": id}));
-            self.asked.push_back(Asked { id: self.next_id, what: What::Other });
-            self.next_id += 1;
+            self.abort(id);
             self.stream(path.to_owned(), number, Stop::Whole, true);
             return Ok(());
         }
@@ -453,11 +506,13 @@ impl Peer {
                 }
                 _ => self.wire.extend_from_slice(chunk.frame()),
             }
+            if at > 0 && id.is_multiple_of(2) {
+                // Of the first login, which is over.
+                self.abort(1);
+            }
         }
         if let Stop::Abort(_) = stop {
-            put_message(&mut self.wire, &json!({"id": self.next_id, "op": "abort", "target": id}));
-            self.asked.push_back(Asked { id: self.next_id, what: What::Other });
-            self.next_id += 1;
+            self.abort(id);
             return Ok(());
         }
         let root =
@@ -487,6 +542,11 @@ impl Peer {
             }
             What::Logout => self.stage = Stage::Guest,
             What::Change(change) => self.on_changed(&change, code),
+            What::Stream { stop: Stop::Whole, .. }
+                if matches!(code, Some("digest_mismatch" | "bad_request")) =>
+            {
+                return Err("a sound upload was refused".into());
+            }
             What::Stream { change, stop } => {
                 if matches!(stop, Stop::WrongRoot) && code.is_none() {
                     return Err("a file with another root was taken".into());
@@ -501,6 +561,12 @@ impl Peer {
                 }
             }
             What::Get(download) if code.is_none() => self.on_downloaded(download, message)?,
+            // A second one takes the place of the first.
+            What::Abort { target } if self.is_asked(target) && !self.is_to_be_aborted(target) => {
+                return Err(format!("the abort of {target} was answered before it"));
+            }
+            What::Abort { .. } if code.is_some() => return Err("an abort was refused".into()),
+            What::Abort { .. } => TALLY.aborts.up(),
             What::Get(_) | What::Sum | What::Stat { .. } | What::Other => {}
         }
         Ok(())

@@ -26,6 +26,7 @@ tally! {
     resumed_downloads: "downloads resumed",
     kept: "downloads and sums out of kept trees",
     resumed_uploads: "uploads resumed",
+    aborts: "requests aborted, or asked to be",
     jobs: "jobs",
     several: "jobs of several requests",
     groups: "jobs with many small files",
