@@ -381,6 +381,12 @@ impl Home {
         path: &VirtualPath,
     ) -> Result<Option<u64>, Fault> {
         let _names = self.names();
+        // Mostly nothing is there: that is found out by trying.
+        match self.parts.rename(part, dir, leaf, false) {
+            Ok(()) => return Ok(None),
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(denied(error, path, "rename")),
+        }
         let there = look(dir, leaf)?;
         there.map_or(Ok(()), |facts| expect_file(&facts, path))?;
         self.parts.rename(part, dir, leaf, there.is_some()).map_err(|error| denied(error, path, "rename"))?;
