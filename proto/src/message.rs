@@ -319,23 +319,27 @@ pub enum Body {
     Page(Page),
 }
 
+/// An answer to be written: as a [`Reply`], with the body as it is.
+#[derive(Debug, Serialize)]
+pub struct Answer<'a, T> {
+    re: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ok: Option<&'a T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    begin: Option<&'a T>,
+}
+
 impl Reply {
     /// An answer that the request is done.
-    ///
-    /// # Panics
-    /// If `body` is not made of JSON's types; all bodies here are.
     #[must_use]
-    pub fn ok(re: u64, body: &impl Serialize) -> Self {
-        Self { re, body: Body::Ok(to_value(body)) }
+    pub fn ok<T: Serialize>(re: u64, body: &T) -> Answer<'_, T> {
+        Answer { re, ok: Some(body), begin: None }
     }
 
     /// An answer that a transfer starts.
-    ///
-    /// # Panics
-    /// As [`Reply::ok`].
     #[must_use]
-    pub fn begin(re: u64, body: &impl Serialize) -> Self {
-        Self { re, body: Body::Begin(to_value(body)) }
+    pub fn begin<T: Serialize>(re: u64, body: &T) -> Answer<'_, T> {
+        Answer { re, ok: None, begin: Some(body) }
     }
 
     /// An answer that the request was refused.
@@ -343,10 +347,6 @@ impl Reply {
     pub fn error(re: u64, refusal: Refusal) -> Self {
         Self { re, body: Body::Error(refusal) }
     }
-}
-
-fn to_value(body: &impl Serialize) -> serde_json::Value {
-    serde_json::to_value(body).expect("bodies hold only strings, numbers and lists")
 }
 
 /// Reads the body of an `ok` or `begin` as what was asked for.
