@@ -23,13 +23,40 @@ pub struct Ledger {
     /// Files and directories in the home; signed for the same reason.
     home_entries: i64,
     /// What the parts of finished attempts hold.
-    parts: BTreeMap<Etag, u64>,
+    parts: Parts,
     /// The bytes of all open reservations.
     reserved: u128,
     /// How many are open; each is an entry.
     open: u64,
     /// A job failed, and nobody knows how far it had come.
     doubtful: bool,
+}
+
+/// Parts and what they hold. The sum is kept, for a user may have as many of them as entries, and each request asks for it.
+#[derive(Debug, Default)]
+struct Parts {
+    sizes: BTreeMap<Etag, u64>,
+    bytes: u128,
+}
+
+impl Parts {
+    fn insert(&mut self, id: Etag, bytes: u64) {
+        self.remove(id);
+        self.sizes.insert(id, bytes);
+        self.bytes += u128::from(bytes);
+    }
+
+    fn remove(&mut self, id: Etag) {
+        self.bytes -= u128::from(self.sizes.remove(&id).unwrap_or(0));
+    }
+}
+
+impl FromIterator<(Etag, u64)> for Parts {
+    fn from_iter<I: IntoIterator<Item = (Etag, u64)>>(sizes: I) -> Self {
+        let mut parts = Self::default();
+        sizes.into_iter().for_each(|(id, bytes)| parts.insert(id, bytes));
+        parts
+    }
 }
 
 /// Room that was set aside for one upload. It must be settled: to drop it is a leak, which the test build punishes.
@@ -94,7 +121,7 @@ impl Ledger {
     /// # Errors
     /// `quota_exceeded` with what is left, or `too_many_files`.
     pub fn reserve(&mut self, id: Etag, size: u64) -> Result<Reservation, Refusal> {
-        let leftover = self.parts.get(&id).copied();
+        let leftover = self.parts.sizes.get(&id).copied();
         let left = self.left_without(leftover.unwrap_or(0));
         if left.is_some_and(|left| size > left) {
             return Err(does_not_fit(size, left.unwrap_or(0)));
@@ -102,7 +129,7 @@ impl Ledger {
         if leftover.is_none() && !self.has_an_entry() {
             return Err(self.too_many());
         }
-        self.parts.remove(&id);
+        self.parts.remove(id);
         let counted = size.max(leftover.unwrap_or(0));
         self.reserved += u128::from(counted);
         self.open += 1;
@@ -112,7 +139,7 @@ impl Ledger {
     /// Whether that would be set aside.
     #[must_use]
     pub fn has_room(&self, id: Etag, size: u64) -> bool {
-        let leftover = self.parts.get(&id).copied();
+        let leftover = self.parts.sizes.get(&id).copied();
         let fits = self.left_without(leftover.unwrap_or(0)).is_none_or(|left| size <= left);
         fits && (leftover.is_some() || self.has_an_entry())
     }
@@ -200,12 +227,12 @@ impl Ledger {
 
     /// The part `id` of a finished attempt is gone.
     pub fn part_removed(&mut self, id: Etag) {
-        self.parts.remove(&id);
+        self.parts.remove(id);
     }
 
     /// The parts of finished attempts.
     pub fn parts(&self) -> impl Iterator<Item = Etag> {
-        self.parts.keys().copied()
+        self.parts.sizes.keys().copied()
     }
 
     /// For the client.
@@ -220,8 +247,7 @@ impl Ledger {
     }
 
     fn used(&self) -> u64 {
-        let parts: u128 = self.parts.values().map(|bytes| u128::from(*bytes)).sum();
-        let sum = self.home.saturating_add_unsigned(parts).saturating_add_unsigned(self.reserved);
+        let sum = self.home.saturating_add_unsigned(self.parts.bytes).saturating_add_unsigned(self.reserved);
         u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
     }
 
@@ -231,7 +257,7 @@ impl Ledger {
     }
 
     fn entries(&self) -> u64 {
-        let parts = i64::try_from(self.parts.len() as u64 + self.open).unwrap_or(i64::MAX);
+        let parts = i64::try_from(self.parts.sizes.len() as u64 + self.open).unwrap_or(i64::MAX);
         u64::try_from(self.home_entries.saturating_add(parts)).unwrap_or(0)
     }
 
