@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use serde_json::{Value, json};
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -129,9 +130,9 @@ fn the_administrator_finds_damage_beside_a_running_daemon() {
     for user in [&["scrub"][..], &["scrub", "alice"]] {
         let found = place.site.admin(user, "").expect(1);
         let told = "DAMAGED     alice:/dir/other  differs from what was uploaded, at byte 1310720 or after\n\
-                    alice: 1 file is as uploaded (2.2 MiB read), 1 file is NOT; 1 without values to compare with\n";
+                    alice: 1 file is as uploaded (2.2 MiB read), 1 file or directory is NOT; 1 without values to compare with\n";
         assert_eq!(found.out, told);
-        assert!(found.err.contains("1 file is not what was uploaded"), "{}", found.err);
+        assert!(found.err.contains("1 file or directory is not what was uploaded"), "{}", found.err);
     }
     place.put_as("/dir/other", &Place::bytes(3));
     // Values that are none any more, of a file that is old enough to have others made.
@@ -151,6 +152,18 @@ fn the_administrator_finds_damage_beside_a_running_daemon() {
     assert_eq!(sound.out, "alice: 1 file is as uploaded (2.2 MiB read); 2 without values to compare with\n");
     assert!(trees() == before, "nothing is made by somebody who may be root");
     place.site.admin(&["scrub", "bob"], "").expect(6);
+
+    // What cannot be read hides nothing behind it: neither the rest of a home nor the next user.
+    place.site.user("bob", "none");
+    rot(&mut place.wire, &place.folder, "dir/other", offset);
+    let home = place.folder.join("home");
+    symlink(&home, home.join("link")).expect("made");
+    fs::remove_dir_all(place.site.path("var/users/bob")).expect("removed");
+    fs::create_dir(place.site.path("var/users/bob")).expect("made");
+    fs::write(place.site.path("var/users/bob/home"), "no folder").expect("written");
+    let found = place.site.admin(&["scrub"], "").expect(1);
+    assert!(found.out.contains("DAMAGED     alice:/dir/other"), "{}", found.out);
+    assert!(found.err.contains("cannot scrub what bob has"), "{}", found.err);
 }
 
 #[test]

@@ -5,10 +5,11 @@ use super::console::Console;
 use super::failure::Failure;
 use super::find;
 use super::size::show;
+use ftp_core::Fault;
 use ftp_core::account::user_file::Users;
 use ftp_core::transfer::Scrubbed;
 use ftp_core::vfs::{Home, Jail};
-use ftp_proto::UserName;
+use ftp_proto::{Printable, UserName};
 use std::sync::Arc;
 
 pub(super) fn run(config: &ConfigFile, order: &Scrub, console: &mut dyn Console) -> Result<(), Failure> {
@@ -21,31 +22,41 @@ pub(super) fn run(config: &ConfigFile, order: &Scrub, console: &mut dyn Console)
     // It reads whatever there is, beside others who have work to do.
     let _best_effort = rustix::process::nice(19);
     let jail = Jail::new(config.users());
-    let mut unsound = 0;
+    let (mut unsound, mut fault) = (0, None);
     for user in chosen {
-        let scrubbed = scrub(&jail, user, console)?;
-        unsound += scrubbed.unsound;
-        console.print(&format!("{user}: {}", told(&scrubbed)))?;
+        match scrub(&jail, user, console) {
+            Ok(scrubbed) => {
+                unsound += scrubbed.unsound;
+                console.print(&format!("{user}: {}", told(&scrubbed)))?;
+            }
+            Err(Failure::Closed) => return Err(Failure::Closed),
+            Err(failure) => {
+                console.note(&format!("ftp-admin: {}", failure.text().unwrap_or_default()));
+                fault.get_or_insert(failure);
+            }
+        }
     }
-    match unsound {
-        0 => Ok(()),
-        n => Err(Failure::failed(format!(
+    match (unsound, fault) {
+        (0, None) => Ok(()),
+        (0, Some(_)) => Err(Failure::failed("not all users could be looked at")),
+        (n, _) => Err(Failure::failed(format!(
             "{} not what was uploaded, or cannot be read: put {} there again from a good copy, and have the disk looked at",
-            files(n, "is", "are"),
+            things(n),
             if n == 1 { "it" } else { "them" },
         ))),
     }
 }
 
 fn scrub(jail: &Jail, user: &UserName, console: &mut dyn Console) -> Result<Scrubbed, Failure> {
-    let failed = |fault| Failure::failed(format!("cannot scrub what {user} has: {fault}"));
-    let Some(home) = Home::beside(jail, user).map_err(failed)? else { return Ok(Scrubbed::default()) };
+    let home = Home::beside(jail, user)
+        .map_err(|fault| Failure::failed(format!("cannot scrub what {user} has: {fault}")))?;
+    let Some(home) = home else { return Ok(Scrubbed::default()) };
     let mut printed = Ok(());
     let scrubbed = Arc::new(home).scrub(&mut |path, fault| {
         let path = path.to_string();
-        let path = ftp_proto::Printable(&path);
+        let path = Printable(&path);
         let text = match fault {
-            ftp_core::Fault::Damaged { offset, .. } => {
+            Fault::Damaged { offset, .. } => {
                 format!(
                     "DAMAGED     {user}:{path}  differs from what was uploaded, at byte {offset} or after"
                 )
@@ -56,22 +67,22 @@ fn scrub(jail: &Jail, user: &UserName, console: &mut dyn Console) -> Result<Scru
             printed = console.print(&text);
         }
     });
-    printed?;
-    scrubbed.map_err(failed)
+    printed.map(|()| scrubbed)
+}
+
+fn things(n: u64) -> String {
+    if n == 1 { "1 file or directory is".to_owned() } else { format!("{n} files or directories are") }
 }
 
 fn told(scrubbed: &Scrubbed) -> String {
     let Scrubbed { sound, unsound, unknown, bytes } = *scrubbed;
-    let mut text = format!("{} as uploaded ({} read)", files(sound, "is", "are"), show(bytes));
+    let files = if sound == 1 { "1 file is".to_owned() } else { format!("{sound} files are") };
+    let mut text = format!("{files} as uploaded ({} read)", show(bytes));
     if unsound > 0 {
-        text = format!("{text}, {} NOT", files(unsound, "is", "are"));
+        text = format!("{text}, {} NOT", things(unsound));
     }
     if unknown > 0 {
         text = format!("{text}; {unknown} without values to compare with");
     }
     text
-}
-
-fn files(n: u64, one: &str, many: &str) -> String {
-    if n == 1 { format!("1 file {one}") } else { format!("{n} files {many}") }
 }
