@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const FRAMES: usize = 4;
 /// How often whoever waits is told so, and Ctrl-C is looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// Ctrl-C gives up a connection on which nothing could be sent for so long.
+/// Ctrl-C gives up a connection on which what was begun cannot be sent to its end within this, however fast it may go.
 const STUCK: Duration = Duration::from_secs(1);
 /// Before each try to connect to a server that closes connections at once.
 const KNOCKS: [Duration; 5] = [
@@ -402,7 +402,7 @@ impl Connection {
 
 impl Link for Connection {
     fn send(&mut self, bytes: &[u8], tick: &mut dyn FnMut()) -> Result<(), Failure> {
-        let mut rest = bytes;
+        let (mut rest, mut interrupted) = (bytes, None);
         self.begin_wait();
         while !rest.is_empty() {
             let taken = self.pump.encrypt(rest).map_err(|fault| self.end(&fault))?;
@@ -416,10 +416,19 @@ impl Link for Connection {
             }
             self.check_end()?;
             self.check_time()?;
-            // Half a message is on its way, so that nothing else can be said: the connection is given up.
-            if self.interrupt.is_set() && self.silence() > STUCK {
-                return Err(Failure::interrupted().fatal());
+            if self.interrupt.is_set() {
+                let since = *interrupted.get_or_insert_with(|| {
+                    self.bucket.hurry(true);
+                    Instant::now()
+                });
+                // Half a message is on its way, so that nothing else can be said: the connection is given up.
+                if since.elapsed() > STUCK {
+                    return Err(Failure::interrupted().fatal());
+                }
             }
+        }
+        if interrupted.is_some() {
+            self.bucket.hurry(false);
         }
         Ok(())
     }

@@ -4,10 +4,11 @@ use ftp_tests::evil::entry;
 use ftp_tests::process::watch;
 use ftp_tests::site::Flag;
 use ftp_tests::stage::{DEADLINE, Stage, sound};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, renameat_with};
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileTypeExt as _, symlink};
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 /// How long a folder is swapped for a link and back.
@@ -67,6 +68,28 @@ fn links_in_the_folder_for_downloads_lead_nowhere() {
     // Without links it arrives.
     let watched = stage.run("get -r t0");
     assert_eq!(watched.ran.code, 0, "{:?}", watched.ran);
+}
+
+/// Somebody relies on a FIFO, a socket or a device: it is not replaced as a file would be. Who is root and gets something to /dev/null would miss that.
+#[test]
+fn what_is_neither_file_nor_folder_nor_link_stays() {
+    let stage = Stage::new();
+    let down = &stage.arena.down;
+    fs::create_dir(down.join("t0")).expect("made");
+    let pipe = |name: &str| {
+        rustix::fs::mknodat(CWD, down.join(name), FileType::Fifo, Mode::RWXU, 0).expect("made");
+    };
+    let _socket = UnixListener::bind(down.join("s")).expect("made");
+    ["pipe", "t0/ok-a"].into_iter().for_each(pipe);
+    for commands in ["get -f -o pipe g0", "get -f -o s g0", "get -f -r t0"] {
+        let watched = stage.run(commands);
+        assert_ne!(watched.ran.code, 0, "{commands}");
+        let told = format!("{}{}", watched.ran.out, watched.ran.err);
+        assert!(told.contains("something that is no file"), "{told}");
+    }
+    let kind = |name: &str| fs::symlink_metadata(down.join(name)).expect("there").file_type();
+    assert!(kind("pipe").is_fifo() && kind("s").is_socket() && kind("t0/ok-a").is_fifo());
+    assert!(kind("t0/ok-d/ok-b").is_file(), "the rest of the tree arrives");
 }
 
 /// What the user names is the user's: a link there is followed.

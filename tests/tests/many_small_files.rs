@@ -270,6 +270,53 @@ fn ctrl_c_stops_at_once_and_leaves_whole_files_and_nothing_else() {
 }
 
 #[test]
+fn what_comes_slowly_has_its_name_soon_whatever_ends_the_client() {
+    let (site, daemon) = site("none");
+    let tree = site.home_of("alice").join("tree");
+    fs::create_dir_all(&tree).expect("made");
+    (0..40).for_each(|number| sample::file(&tree.join(format!("f{number}")), number, 20_000));
+    let back = site.path("work/back");
+    let mut client = spawn(&site, daemon.port, &["-l", "20K", "-c", "get -r -o back tree"]);
+    eventually("the first have names", || back.is_dir() && names(&back).len() > 2);
+    assert!(client.try_wait().expect("ours").is_none(), "far fewer than are named together");
+    client.kill().expect("it runs");
+    client.wait().expect("ours");
+    let whole = sample::tree(&tree);
+    assert!(sample::tree(&back).iter().all(|(path, hash)| whole.get(path) == Some(hash)));
+}
+
+#[test]
+fn ctrl_c_does_not_wait_for_a_limit() {
+    let (site, daemon) = site("none");
+    let tree = site.path("work/tree");
+    fs::create_dir_all(&tree).expect("made");
+    (0..3).for_each(|number| sample::file(&tree.join(format!("f{number}")), number, 200_000));
+    sample::file(&site.path("work/large"), 5, 3 * CHUNK as u64);
+    for command in ["put -r tree", "put large"] {
+        let client = spawn(&site, daemon.port, &["-l", "2K", "-c", command]);
+        std::thread::sleep(Duration::from_secs(3));
+        kill_process(Pid::from_child(&client), Signal::INT).expect("it runs");
+        let began = Instant::now();
+        let ran: Ran = client.wait_with_output().expect("ours").into();
+        assert!(
+            ran.code == 130 && began.elapsed() < Duration::from_secs(10),
+            "{:?} {ran:?}",
+            began.elapsed()
+        );
+    }
+}
+
+#[test]
+fn a_name_as_long_as_any_comes_back() {
+    let (site, daemon) = site("none");
+    let name = "n".repeat(255);
+    fs::create_dir(site.path("work/tree")).expect("made");
+    fs::write(site.path("work/tree").join(&name), "text").expect("written");
+    site.script(daemon.port, "alice", "put -r tree; get -r -o back tree").expect(0);
+    assert_eq!(names(&site.path("work/back")), [name]);
+}
+
+#[test]
 fn patterns_bring_many_at_once_and_what_differs_is_replaced_in_one_step() {
     let (site, daemon) = site("none");
     let work = site.work();

@@ -232,6 +232,7 @@ fn a_full_quota_stops_the_batch_and_is_never_tried_again() {
         "before anything is sent: {ran:?}"
     );
     assert!(ran.err.contains("2 files, 1.1 MiB in ") && ran.err.contains("1 verified, 1 failed"), "{ran:?}");
+    assert!(!ran.err.contains(" more\n"), "what ended it is told once: {ran:?}");
     assert!(!ran.err.contains("again in") && began.elapsed() < Duration::from_secs(10), "{ran:?}");
     assert!(site.home_of("alice").join("a").exists() && !site.home_of("alice").join("c").exists());
 }

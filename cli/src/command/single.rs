@@ -86,8 +86,9 @@ pub(super) fn consider_get(
 ) -> Result<Option<Outcome>, Failure> {
     if let Some(found) = found {
         let path = task.local.path();
-        if found == Found::Folder {
-            let what = format!("a folder {} is in the way", shown(&path));
+        if let Found::Folder | Found::Special = found {
+            let what = if found == Found::Folder { "a folder" } else { "something that is no file" };
+            let what = format!("{what} {} is in the way", shown(&path));
             return Err(Failure::new(Cause::NotPermitted, what).hint("-o gives the file another name"));
         }
         let same_size = found == Found::File(entry.size);

@@ -7,6 +7,7 @@
 use super::local::Opened;
 use crate::failure::{Cause, Failure, shown};
 use ftp_proto::Name;
+use ftp_proto::limits::NAME;
 use rustix::fs::{Advice, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -135,8 +136,10 @@ pub enum Found {
     File(u64),
     /// A folder.
     Folder,
-    /// A link, or something else that is replaced by what comes.
-    Other,
+    /// A link, which is replaced by what comes.
+    Link,
+    /// A device, a FIFO or a socket, which others rely on.
+    Special,
 }
 
 impl Place {
@@ -160,7 +163,8 @@ impl Place {
             Ok(stat) => Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => Found::File(u64::try_from(stat.st_size).unwrap_or(0)),
                 FileType::Directory => Found::Folder,
-                _ => Found::Other,
+                FileType::Symlink => Found::Link,
+                _ => Found::Special,
             })),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(failed(&self.beside(name), "look at it", errno)),
@@ -179,7 +183,9 @@ impl Place {
     /// Beside it lies what is called like its part: that has to be looked at.
     #[must_use]
     pub fn has_part(&self) -> bool {
-        !matches!(self.look_beside(&self.with_end(".part")), Ok(None))
+        let part = self.with_end(".part");
+        // A name that is too long is nobody's.
+        part.len() <= NAME && !matches!(self.look_beside(&part), Ok(None))
     }
 
     /// A file in the folder that has no name yet, for writing. Not every disk has such files.
@@ -307,7 +313,7 @@ mod tests {
         assert!(sub.inner("new".as_ref()).is_ok() && sub.inner("new".as_ref()).is_ok());
 
         let place = sub.place("link");
-        assert_eq!(place.look().expect("looked"), Some(Found::Other));
+        assert_eq!(place.look().expect("looked"), Some(Found::Link));
         assert!(place.open().is_err());
         assert!(place.open_beside("link".as_ref()).is_err(), "also where it is to be made");
         assert!(place.open_beside("../x".as_ref()).is_err());

@@ -26,8 +26,10 @@ use std::time::{Duration, Instant};
 const STOP: Duration = Duration::from_millis(800);
 /// How long it may take to stop otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Files that are made durable and named together.
+/// Files that are made durable and named together,
 const NAMED: usize = 64;
+/// or those of so much time: until then nothing of them is left if the program is killed.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Downloads files that were small when they were listed; what has the names of those that replace something is of no worth.
 pub(super) fn fetch(
@@ -43,6 +45,7 @@ pub(super) fn fetch(
         how,
         queue: Queue::new(files.len()),
         arrived: Vec::new(),
+        named: Instant::now(),
         odd: Vec::new(),
         is_counted: false,
     };
@@ -79,6 +82,8 @@ struct Downloads<'a, 'f> {
     queue: Queue,
     /// Those that have no name yet.
     arrived: Vec<(usize, Unnamed, Report)>,
+    /// When others had theirs.
+    named: Instant,
     /// Those that come by themselves.
     odd: Vec<usize>,
     /// The failure that ends all is counted.
@@ -154,7 +159,9 @@ impl<'a> Downloads<'a, '_> {
             let Some(flying) = window.done() else { break };
             let at = flying.turn.at;
             match self.ended(flying, body, shell, tally, progress)? {
-                Ended::Arrived if self.arrived.len() >= NAMED => self.name(shell, tally, progress)?,
+                Ended::Arrived if self.arrived.len() >= NAMED || self.named.elapsed() >= SOON => {
+                    self.name(shell, tally, progress)?;
+                }
                 Ended::Arrived | Ended::Counted => {}
                 Ended::Odd => self.odd.push(at),
                 Ended::Failed(failure) if failure.fatal => {
@@ -322,6 +329,7 @@ impl<'a> Downloads<'a, '_> {
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
+        self.named = Instant::now();
         let arrived = std::mem::take(&mut self.arrived);
         for (at, file, _) in &arrived {
             // The disk has begun with all of them when the first is waited for: the others come almost for nothing.

@@ -28,6 +28,8 @@ pub(crate) struct Tally {
     skipped: u64,
     failed: u64,
     failures: Vec<(String, Failure)>,
+    /// Those that ended all, and are told by themselves.
+    last: u64,
     first: Option<Cause>,
     /// Removed at the end that is made like the other.
     pub(super) removed: u64,
@@ -48,6 +50,7 @@ impl Tally {
             skipped: 0,
             failed: 0,
             failures: Vec::new(),
+            last: 0,
             first: None,
             removed: 0,
         }
@@ -89,6 +92,7 @@ impl Tally {
     pub(crate) fn fail(&mut self, shell: &Shell<'_>, failure: Failure, label: &str) -> Result<(), Failure> {
         if ends_all(&failure) {
             self.failed += u64::from(failure.cause != Cause::Interrupted);
+            self.last += u64::from(failure.cause != Cause::Interrupted);
             return Err(if failure.cause == Cause::Interrupted { failure } else { failure.about(label) });
         }
         self.failed += 1;
@@ -147,7 +151,7 @@ impl Tally {
                 let what = told.map_or(failure.message.as_str(), |(_, what)| what);
                 shell.console.complain(&format!("  failed  {label}   {what}"));
             }
-            let more = self.failed.saturating_sub(self.failures.len() as u64);
+            let more = self.failed.saturating_sub(self.failures.len() as u64 + self.last);
             if more > 0 {
                 shell.console.complain(&format!("  failed  and {more} more"));
             }
