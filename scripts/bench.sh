@@ -93,18 +93,20 @@ install_tools
 cargo build --quiet --release --locked --bins --package ftp-daemon --package ftp-cli
 examples=(b3sum floor limits login_storm faulty_daemon downloads)
 cargo build --quiet --release --locked --package ftp-tests "${examples[@]/#/--example=}"
-fast=$(mktemp -d /dev/shm/ftp-bench.XXXXXX)
-disk=$(mktemp -d "$disk/ftp-bench.XXXXXX")
-driver=
+# What is to be removed, from its first moment on; `slow` is below `disk`, which is the user's.
+fast='' slow='' driver=''
 finish() {
     [ -z "$driver" ] || { kill -TERM "$driver" 2>/dev/null && wait "$driver"; } || true
-    rm -rf -- "$fast" "$disk"
+    [ -z "$fast" ] || rm -rf -- "$fast"
+    [ -z "$slow" ] || rm -rf -- "$slow"
 }
 trap finish EXIT
 trap 'exit 143' TERM INT
-chmod 755 "$fast" "$disk"
+fast=$(mktemp -d /dev/shm/ftp-bench.XXXXXX)
+slow=$(mktemp -d "$disk/ftp-bench.XXXXXX")
+chmod 755 "$fast" "$slow"
 unpack_peers
-python3 scripts/bench/run.py --programs "$target/release" --fast "$fast" --disk "$disk" --peers "$peers" "${options[@]}" &
+python3 scripts/bench/run.py --programs "$target/release" --fast "$fast" --disk "$slow" --peers "$peers" "${options[@]}" &
 driver=$!
 status=0
 wait $driver || status=$?

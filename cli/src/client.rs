@@ -2,6 +2,7 @@
 
 mod hashes;
 mod listing;
+mod login;
 mod window;
 
 use crate::connect::{Connection, Server};
@@ -13,8 +14,8 @@ use crate::trust::{Ask, Fingerprint};
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::{CHUNK, PROTOCOL};
 use ftp_proto::message::{
-    Account, Body, Done, Entry, Greeting, Hello, Info, Kept, LoggedIn, Login, Op, PartEntry, Parts,
-    PartsRemoved, Removed, Reply, Request, Secret, Stat, Sum, body,
+    Account, Body, Done, Entry, Greeting, Hello, Info, Kept, Op, PartEntry, Parts, PartsRemoved, Removed,
+    Reply, Request, Stat, Sum, body,
 };
 use ftp_proto::{Chunk, Code, Etag, Frame, Printable, VirtualPath};
 use listing::Ahead;
@@ -28,14 +29,10 @@ use zeroize::Zeroize as _;
 pub const ENTRIES: usize = 1_000_000;
 /// The most bytes of their names.
 pub const NAMES: usize = 64 * 1024 * 1024;
-/// How long a login is asked for again while the daemon is busy; well below the 15 s after which it closes.
-const BUSY: Duration = Duration::from_secs(8);
 /// After so much silence the daemon is asked whether it is there: hashing or syncing a large file takes its time.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long the daemon may take to answer what cannot take long.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the daemon is waited for by a user who wants to go.
-const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A connection that speaks `ftpd/1`.
 pub struct Client {
@@ -152,64 +149,6 @@ impl Client {
             }
         }
         self.broken || self.link.is_ended()
-    }
-
-    /// Becomes a user; answers `busy` are waited out as the daemon says, if that takes a few seconds at most.
-    ///
-    /// # Errors
-    /// [`Cause::Login`] if it is refused.
-    pub fn login(&mut self, user: &str, password: &Secret) -> Result<LoggedIn, Failure> {
-        self.log_in(&Login { user: user.to_owned(), password: Some(password.clone()), token: None })
-    }
-
-    /// Becomes a user again, with the token of an earlier login.
-    ///
-    /// # Errors
-    /// As [`Client::login`]; the token may have ended.
-    pub fn login_again(&mut self, user: &str, token: &Secret) -> Result<LoggedIn, Failure> {
-        self.log_in(&Login { user: user.to_owned(), password: None, token: Some(token.clone()) })
-    }
-
-    fn log_in(&mut self, login: &Login) -> Result<LoggedIn, Failure> {
-        let end = Instant::now() + BUSY;
-        loop {
-            let result = self.ask::<LoggedIn>(Op::Login(login.clone()));
-            if result.as_ref().is_ok_and(|logged_in| logged_in.user.as_str() != login.user) {
-                return Err(self.breach("a login as somebody else"));
-            }
-            let failure = match result {
-                Err(failure) if failure.code() == Some(Code::Busy) && !self.broken => failure,
-                result => return result,
-            };
-            let seconds = failure.refusal.as_ref().and_then(|refusal| refusal.retry_seconds).unwrap_or(1);
-            let pause = Duration::from_secs(seconds.max(1));
-            if pause > end.saturating_duration_since(Instant::now()) {
-                return Err(failure.hint(format!("try again in {seconds} s")));
-            }
-            self.sleep(pause)?;
-        }
-    }
-
-    fn sleep(&self, time: Duration) -> Result<(), Failure> {
-        let end = Instant::now() + time;
-        while Instant::now() < end {
-            if self.interrupt.is_set() {
-                return Err(Failure::interrupted());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
-    /// Becomes nobody; the connection stays.
-    ///
-    /// # Errors
-    /// The connection is lost.
-    pub fn logout(&mut self) -> Result<(), Failure> {
-        let timeout = self.link.set_timeout(GOODBYE);
-        let result = self.ask::<Done>(Op::Logout).map(|_| ());
-        self.link.set_timeout(timeout);
-        result
     }
 
     /// How long an answer takes.

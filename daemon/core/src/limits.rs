@@ -48,6 +48,7 @@ pub const SCRYPT_BYTES: u64 = 256 * 1024 * 1024;
 pub const LOGIN_THREADS: usize = 16;
 
 const _: () = assert!(BATCH * ftp_proto::limits::CHUNK <= 1024 * 1024, "a job is short");
+const _: () = assert!(TOGETHER <= ftp_proto::limits::PIPELINE, "no more can wait");
 const _: () = assert!(REQUEST_BYTES >= ftp_proto::limits::MESSAGE, "the largest request can wait");
 const _: () = assert!(REPLY_BYTES >= ftp_proto::limits::MESSAGE, "the largest reply can wait");
 const _: () = assert!(LOGINS_PER_SOURCE <= LOGIN_QUEUE, "one source cannot fill more than the queue");

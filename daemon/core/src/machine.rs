@@ -37,7 +37,7 @@ pub trait Machine {
     fn is_busy(&self) -> bool;
     /// A job that it submitted is not home yet: even without a socket it must not be dropped.
     fn has_job(&self) -> bool;
-    /// The account whose its jobs are, as soon as somebody is logged in: those of one account have a bound in common.
+    /// The account that its jobs belong to, once somebody is logged in: those of one account have a bound in common.
     fn account(&self) -> Option<u64>;
 }
 

@@ -121,14 +121,7 @@ impl Ledger {
     /// # Errors
     /// `quota_exceeded` with what is left, or `too_many_files`.
     pub fn reserve(&mut self, id: Etag, size: u64) -> Result<Reservation, Refusal> {
-        let leftover = self.parts.sizes.get(&id).copied();
-        let left = self.left_without(leftover.unwrap_or(0));
-        if left.is_some_and(|left| size > left) {
-            return Err(does_not_fit(size, left.unwrap_or(0)));
-        }
-        if leftover.is_none() && !self.has_an_entry() {
-            return Err(self.too_many());
-        }
+        let leftover = self.room_for(id, size)?;
         self.parts.remove(id);
         let counted = size.max(leftover.unwrap_or(0));
         self.reserved += u128::from(counted);
@@ -139,9 +132,19 @@ impl Ledger {
     /// Whether that would be set aside.
     #[must_use]
     pub fn has_room(&self, id: Etag, size: u64) -> bool {
+        self.room_for(id, size).is_ok()
+    }
+
+    /// What an earlier attempt left, if this fits beside all else.
+    fn room_for(&self, id: Etag, size: u64) -> Result<Option<u64>, Refusal> {
         let leftover = self.parts.sizes.get(&id).copied();
-        let fits = self.left_without(leftover.unwrap_or(0)).is_none_or(|left| size <= left);
-        fits && (leftover.is_some() || self.has_an_entry())
+        if let Some(left) = self.left_without(leftover.unwrap_or(0)).filter(|left| size > *left) {
+            return Err(does_not_fit(size, left));
+        }
+        if leftover.is_none() && !self.has_an_entry() {
+            return Err(self.too_many());
+        }
+        Ok(leftover)
     }
 
     /// The upload is in place and replaced a file of so many bytes, if it replaced one.

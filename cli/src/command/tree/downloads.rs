@@ -7,7 +7,7 @@ use super::super::Shell;
 use super::super::retry::keep_trying;
 use super::super::single::{How, Known, Outcome, Task, begin, finish, get_one, move_get};
 use super::get::File;
-use super::queue::{Queue, Turn};
+use super::queue::{Queue, STOP, Turn};
 use super::{Tally, ends_all};
 use crate::client::{Incoming, Window, request_len};
 use crate::event::Op;
@@ -22,8 +22,6 @@ use ftp_proto::{Chunk, Code, Root, Tree, tree};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How long the daemon may take to stop after Ctrl-C.
-const STOP: Duration = Duration::from_millis(800);
 /// How long it may take to stop otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Files that are made durable and named together,

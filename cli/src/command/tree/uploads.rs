@@ -7,7 +7,7 @@ use super::super::Shell;
 use super::super::retry::keep_trying;
 use super::super::single::{How, Outcome, Task, begin, finish, move_put, no_room};
 use super::put::File;
-use super::queue::{Queue, Turn};
+use super::queue::{Queue, STOP, Turn};
 use super::{Tally, ends_all};
 use crate::client::{Incoming, Window};
 use crate::event::Op;
@@ -19,10 +19,6 @@ use ftp_proto::Code;
 use ftp_proto::message::{Body, Stored};
 use std::collections::VecDeque;
 use std::path::Path;
-use std::time::Duration;
-
-/// How long the daemon may take to stop after Ctrl-C.
-const STOP: Duration = Duration::from_millis(800);
 
 /// Uploads files that were small when they were listed, whatever has their names.
 pub(super) fn send(
