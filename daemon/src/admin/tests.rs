@@ -1,5 +1,7 @@
 //! The verbs on real folders, with a scripted person in front.
 
+mod set_up;
+
 use super::*;
 use crate::config::Config;
 use ftp_core::account::user_file::Users;
@@ -478,88 +480,4 @@ fn a_wide_home_does_not_take_a_descriptor_for_each_folder() {
     }
     site.give("alice", "home/2999/file", 5);
     assert!(site.script("view").expect("counted").contains("alice\t5\t"));
-}
-
-#[test]
-fn a_sound_set_up_is_found_sound_and_each_fault_is_named() {
-    let site = Site::new();
-    let check = |site: &Site| {
-        let (result, script) = site.person("check", &[]);
-        (result.is_ok(), script.out)
-    };
-    let (sound, out) = check(&site);
-    assert!(
-        !sound
-            && out.contains("c.pem: the certificate cannot be read")
-            && out.contains("problem  data folder"),
-        "{out}"
-    );
-    site.sound_certificate();
-    site.script("create alice --password-file @password").expect("created");
-    let (sound, out) = check(&site);
-    assert!(sound && out.lines().all(|line| line.starts_with("ok  ")), "{out}");
-
-    let chmod = |path: &Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod")
-    };
-    for (path, bad, good) in [
-        ("k.pem", 0o640, 0o600),
-        ("var", 0o777, 0o700),
-        ("var/users", 0o755, 0o700),
-        ("var/users/alice", 0o750, 0o700),
-        ("var/users/alice/home", 0o755, 0o700),
-        ("var/users.ron", 0o644, 0o600),
-    ] {
-        let path = site.path(path);
-        chmod(&path, bad);
-        let (sound, out) = check(&site);
-        assert!(
-            !sound && out.lines().any(|line| line.starts_with("problem") && line.contains("chmod")),
-            "{out}"
-        );
-        chmod(&path, good);
-    }
-    std::fs::create_dir(site.path("var/users/.purge-bob-1")).expect("made");
-    assert!(!check(&site).0);
-    std::fs::write(site.path("ftp-daemon.ron"), "(lisen: [])").expect("written");
-    let (sound, out) = check(&site);
-    assert!(!sound && out.contains("did you mean `listen`?"), "{out}");
-}
-
-impl Site {
-    fn sound_certificate(&self) {
-        let request = crate::cert::CertRequest {
-            out: self.path("certs"),
-            names: vec!["ftp.example".to_owned()],
-            ips: Vec::new(),
-            days: 397,
-            force: false,
-            new_ca: false,
-        };
-        crate::cert::make(&request).expect("made");
-        for (from, to) in [("certs/server.pem", "c.pem"), ("certs/server.key", "k.pem")] {
-            std::fs::rename(self.path(from), self.path(to)).expect("moved");
-        }
-    }
-}
-
-#[test]
-fn what_root_makes_belongs_to_the_daemons_user() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let site = Site::new();
-    std::fs::create_dir(site.path("var")).expect("made");
-    std::os::unix::fs::chown(site.path("var"), Some(4711), Some(4712)).expect("chown");
-    site.script("create alice --password-file @password").expect("created");
-    for path in ["users.ron", "users", "users/alice", "users/alice/home", "users/alice/parts"] {
-        let stat = std::fs::metadata(site.path("var").join(path)).expect("made");
-        assert_eq!((stat.uid(), stat.gid()), (4711, 4712), "{path}");
-    }
-}
-
-#[test]
-fn a_config_that_is_not_there_is_named() {
-    let file = Config::load(Path::new("/nowhere/ftp-daemon.ron")).map_err(Failure::from);
-    assert!(failed(file).1.contains("/nowhere/ftp-daemon.ron"));
 }

@@ -1,7 +1,7 @@
 //! Small requests that are carried out together: each has its own answer, in order, as if it were alone.
 
 use super::*;
-use crate::job::Outcome;
+use crate::job::{Lane, Outcome};
 
 /// All of an eager put.
 fn put(id: u64, path: &str, data: &[u8]) -> Vec<u8> {
@@ -53,6 +53,22 @@ fn taken(peer: &mut Peer) -> Vec<(u64, String)> {
 
 fn words(of: &[(u64, &str)]) -> Vec<(u64, String)> {
     of.iter().map(|(id, word)| (*id, (*word).to_owned())).collect()
+}
+
+#[test]
+fn what_touches_bytes_goes_with_files_and_what_does_not_with_names() {
+    let world = World::new(None);
+    let puts = [put(3, "/a", b"a"), put(4, "/b", b"b")].concat();
+    let names = [3, 4].map(|id| message(json!({"id": id, "op": "mkdir", "path": format!("/{id}")}))).concat();
+    let mixed = [message(json!({"id": 3, "op": "mkdir", "path": "/d"})), put(4, "/d/a", b"a")].concat();
+    for (requests, lane) in [(puts, Lane::Files), (names, Lane::Names), (mixed, Lane::Files)] {
+        let mut peer = busy(&world);
+        peer.send(&requests);
+        let job = next_job(&mut peer);
+        assert_eq!((count(job), job.lane()), (2, lane));
+        let job = peer.held.take().expect("held");
+        peer.tell(Event::Done(job.run()));
+    }
 }
 
 #[test]
