@@ -154,7 +154,11 @@ fn a_limit_holds_in_both_directions() {
         let said = run(command, "").expect(0).err;
         let rate = said.split_once('(').and_then(|(_, rest)| rest.split_once("/s)")).expect("a rate").0;
         let (number, unit) = rate.split_once(' ').expect("a number and a unit");
-        let unit = if unit == "MiB" { 1.0 } else { 1.0 / 1024.0 };
+        let unit = match unit {
+            "GiB" => 1024.0,
+            "MiB" => 1.0,
+            _ => 1.0 / 1024.0,
+        };
         number.parse::<f64>().expect("a number") * unit
     };
     // What is a tenth of a second ahead is not much of three. A machine that is busy is slower, but not for ever.
