@@ -121,6 +121,8 @@ cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 git apply --check tests/mutations/*.patch
 step lints
 cargo clippy --workspace --all-targets --locked -- -D warnings
+step documentation
+RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 step tests
 cargo test --workspace --locked
 step fuzzing
@@ -128,8 +130,6 @@ fuzz
 # A report, not a condition.
 step "instructions of fixed workloads"
 scripts/instructions.sh || echo "they cannot be counted here"
-step documentation
-RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 install_deny
 step "licences, sources, advisories"
 check_dependencies

@@ -15,7 +15,7 @@ impl Client {
     /// Becomes a user; answers `busy` are waited out as the daemon says, if that takes a few seconds at most.
     ///
     /// # Errors
-    /// [`Cause::Login`] if it is refused.
+    /// [`Cause::Login`](crate::failure::Cause::Login) if it is refused.
     pub fn login(&mut self, user: &str, password: &Secret) -> Result<LoggedIn, Failure> {
         self.log_in(&Login { user: user.to_owned(), password: Some(password.clone()), token: None })
     }
