@@ -21,7 +21,7 @@ pub const MESSAGE_GUEST: usize = 4 * 1024;
 pub const MESSAGE: usize = 64 * 1024;
 
 /// The most requests a client may leave unanswered.
-pub const PIPELINE: usize = 64;
+pub const PIPELINE: usize = 256;
 /// The most request bytes a client may leave unanswered while a download, listing or sum runs.
 pub const PIPELINE_WHILE_READING: usize = 16 * 1024;
 

@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn as_many_as_the_greeting_says_are_in_flight_and_few_bytes_where_answers_are_long() {
-        for (pipeline, most) in [(0, 1), (1, 1), (8, 8), (64, 64), (u64::from(u32::MAX), 64)] {
+        for (pipeline, most) in [(0, 1), (1, 1), (8, 8), (64, 64), (u64::from(u32::MAX), PIPELINE)] {
             let mut client = Said::default().client(pipeline);
             let mut window = Window::reading(&client);
             let mut sent = 0;

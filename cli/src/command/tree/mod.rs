@@ -29,7 +29,7 @@ use ftp_proto::{Name, Printable, VirtualPath};
 use std::path::{Path, PathBuf};
 
 /// Files that are compared, and then moved, together: so many at least, and more as long as they have few bytes; so many at most.
-const TOGETHER: (usize, u64, usize) = (64, 16 * 1024 * 1024, 1024);
+const TOGETHER: (usize, u64, usize) = (64, 64 * 1024 * 1024, 8192);
 
 /// Where a walk through a tree is, and the directories that it has still to visit: for each level those beside the one it is in.
 #[derive(Debug, Default)]

@@ -304,6 +304,7 @@ fn a_panic_fails_all_that_were_in_the_job_and_is_made_up_for() {
 
 #[test]
 fn no_more_wait_together_than_unanswered_requests_are_allowed() {
+    use crate::limits::TOGETHER;
     use ftp_proto::limits::PIPELINE;
     let world = World::new(None);
     let mut peer = world.login("ada");
@@ -316,7 +317,7 @@ fn no_more_wait_together_than_unanswered_requests_are_allowed() {
         peer.ask(json!({"id": 10 + sent, "op": "rm", "path": format!("/f{sent}")}));
     }
     assert_eq!(sent, PIPELINE);
-    assert_eq!(count(next_job(&mut peer)), PIPELINE - 1);
+    assert_eq!(count(next_job(&mut peer)), TOGETHER);
     assert!(peer.session.wants_input(CH), "one is answered");
     peer.ask(json!({"id": 900, "op": "stat", "path": "/"}));
     assert!(!peer.session.wants_input(CH), "one waits beside {}", PIPELINE - 1);
