@@ -25,7 +25,7 @@ const LANES: usize = 3;
 const ACCOUNTS: usize = 2000;
 const BYSTANDER: &str = "bystander";
 
-const KINDS: [Op; 15] = [
+const KINDS: [Op; 16] = [
     Op::Open,
     Op::Look,
     Op::List,
@@ -35,6 +35,7 @@ const KINDS: [Op; 15] = [
     Op::Rmdir,
     Op::Unlink,
     Op::Rename,
+    Op::Link,
     Op::Write,
     Op::SetLen,
     Op::SetMtime,
@@ -120,7 +121,7 @@ fn ways(op: Op) -> Vec<Effect> {
     if op.is_change() && op != Op::Rmdir && op != Op::SetMtime {
         ways.push(fail(Errno::NOSPC));
     }
-    if [Op::Write, Op::Create, Op::Mkdir, Op::SyncFile, Op::SyncDisk].contains(&op) {
+    if [Op::Write, Op::Create, Op::Link, Op::Mkdir, Op::SyncFile, Op::SyncDisk].contains(&op) {
         ways.push(fail(Errno::DQUOT));
     }
     if op == Op::Write {

@@ -31,7 +31,7 @@ pub const BATCH: usize = 4;
 /// Bytes of an upload that are left to the system before the disk is told to begin with them.
 pub const WRITE_BACK: u64 = 8 * 1024 * 1024;
 /// Requests that are carried out in one job, when they follow each other and each is a matter of one job.
-pub const TOGETHER: usize = 64;
+pub const TOGETHER: usize = 128;
 /// Such a job reads no further file when it has read so many bytes.
 pub const TOGETHER_BYTES: usize = 256 * 1024;
 /// Bytes hashed in one job while a part is checked again.

@@ -120,6 +120,15 @@ impl Folder for FaultyFolder {
         self.file(Op::Create, leaf, || self.folder.create(leaf))
     }
 
+    fn create_unnamed(&self) -> Result<Box<dyn OpenFile>, Errno> {
+        self.file(Op::Create, "without a name", || self.folder.create_unnamed())
+    }
+
+    fn link(&self, file: &dyn OpenFile, leaf: &str) -> Result<(), Errno> {
+        let file = (file as &dyn Any).downcast_ref::<FaultyFile>().ok_or(Errno::XDEV)?;
+        self.faults.deed(Op::Link, leaf, || self.folder.link(&*file.file, leaf))
+    }
+
     fn mkdir(&self, leaf: &str) -> Result<(), Errno> {
         self.faults.deed(Op::Mkdir, leaf, || self.folder.mkdir(leaf))
     }

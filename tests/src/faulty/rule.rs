@@ -23,6 +23,8 @@ pub enum Op {
     Unlink,
     /// Giving another name.
     Rename,
+    /// Giving the first name.
+    Link,
     /// Writing to a file.
     Write,
     /// Cutting a file.
@@ -39,12 +41,13 @@ pub enum Op {
 
 impl Op {
     /// All that change the disk, or make a change last. Between two of them the disk stays as it is.
-    pub const CHANGES: [Self; 11] = [
+    pub const CHANGES: [Self; 12] = [
         Self::Create,
         Self::Mkdir,
         Self::Rmdir,
         Self::Unlink,
         Self::Rename,
+        Self::Link,
         Self::Write,
         Self::SetLen,
         Self::SetMtime,

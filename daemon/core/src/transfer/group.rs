@@ -71,8 +71,15 @@ struct Member<'a> {
 }
 
 enum State<'a> {
-    Written(Place<'a>, Box<dyn OpenFile>),
+    Written(Place<'a>, Written),
     InPlace(Place<'a>, Published),
+}
+
+/// A file that is whole, and not in place.
+struct Written {
+    file: Box<dyn OpenFile>,
+    /// It has the name of its part; otherwise none.
+    is_part: bool,
 }
 
 /// A directory and a name in it.
@@ -94,7 +101,10 @@ impl<'a> Group<'a> {
     fn write(&mut self, file: &'a Small, place: Result<Place<'a>, Fault>) {
         let id = part_id(&file.put.path);
         let mut sure = true;
-        let state = place.and_then(|place| Ok(State::Written(place, write(self.home, file, id, &mut sure)?)));
+        let state = place.and_then(|place| {
+            let written = write(self.home, file, &*place.0, id, &mut sure)?;
+            Ok(State::Written(place, written))
+        });
         self.members.push(Member { file, id, sure, state });
     }
 
@@ -112,10 +122,10 @@ impl<'a> Group<'a> {
         let watch = self.watch.as_ref().filter(|_| written.len() >= ALL_AT_ONCE);
         let all = watch.map(|watch| watch.sync());
         for member in written {
-            let Ok(State::Written(_, part)) = &member.state else { continue };
+            let Ok(State::Written(_, written)) = &member.state else { continue };
             let synced = match all {
                 Some(synced) => synced.during("make files durable"),
-                None => home.sync_file(&**part),
+                None => home.sync_file(&*written.file),
             };
             if let Err(fault) = synced {
                 // Nobody knows what of it is on the disk: none of it is believed.
@@ -125,10 +135,10 @@ impl<'a> Group<'a> {
     }
 
     fn put_in_place(&mut self) {
-        for Member { file, id, state, .. } in &mut self.members {
-            let Ok(State::Written((dir, leaf), part)) = &state else { continue };
-            *state = self.home.place(&part_name(*id), &**dir, leaf, &file.put.path).map(|replaced| {
-                let stored = stored(&**part, &file.put, &file.end);
+        for Member { file: Small { put, end, .. }, id, sure, state } in &mut self.members {
+            let Ok(State::Written((dir, leaf), written)) = &state else { continue };
+            *state = put_in_place(self.home, written, (&**dir, leaf), *id, put, sure).map(|replaced| {
+                let stored = stored(&*written.file, put, end);
                 State::InPlace((Arc::clone(dir), *leaf), Published { stored, replaced, unsynced: None })
             });
         }
@@ -174,8 +184,8 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Checks the bytes and writes them to a part.
-fn write(home: &Home, file: &Small, id: Etag, sure: &mut bool) -> Result<Box<dyn OpenFile>, Fault> {
+/// Checks the bytes and writes them: to a file without a name, of which a crash leaves nothing, or to a part where there are none.
+fn write(home: &Home, file: &Small, dir: &dyn Folder, id: Etag, sure: &mut bool) -> Result<Written, Fault> {
     let Small { put, chunk, end, leftover } = file;
     let data = chunk.as_ref().map_or(&[][..], Chunk::data);
     let mut tree = Tree::new();
@@ -202,10 +212,36 @@ fn write(home: &Home, file: &Small, id: Etag, sure: &mut bool) -> Result<Box<dyn
     if *leftover {
         drop_leftover(home, id, sure)?;
     }
-    let part = create(home, id, sure)?;
-    part.write_all_at(data, 0).during("write a file")?;
-    part.set_mtime(put.mtime).during("set a file's time")?;
-    Ok(part)
+    let unnamed = home.unnamed(dir)?;
+    let is_part = unnamed.is_none();
+    let file = unnamed.map_or_else(|| create(home, id, sure), Ok)?;
+    file.write_all_at(data, 0).during("write a file")?;
+    file.set_mtime(put.mtime).during("set a file's time")?;
+    Ok(Written { file, is_part })
+}
+
+/// Gives a file its name. One that replaces another has to have that of its part before.
+fn put_in_place(
+    home: &Home,
+    Written { file, is_part }: &Written,
+    (dir, leaf): (&dyn Folder, &str),
+    id: Etag,
+    put: &Put,
+    sure: &mut bool,
+) -> Result<Option<u64>, Fault> {
+    let part = part_name(id);
+    if !is_part {
+        if home.name(&**file, dir, leaf, &put.path)? {
+            return Ok(None);
+        }
+        if !home.name_part(&**file, &part)? {
+            drop_leftover(home, id, sure)?;
+            if !home.name_part(&**file, &part)? {
+                return Err(Fault::Bug("a part that was removed is there"));
+            }
+        }
+    }
+    home.place(&part, dir, leaf, &put.path)
 }
 
 fn create(home: &Home, id: Etag, sure: &mut bool) -> Result<Box<dyn OpenFile>, Fault> {

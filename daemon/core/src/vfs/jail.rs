@@ -100,6 +100,16 @@ impl Folder for Directory {
         self.open_file(leaf, flags, Mode::RUSR | Mode::WUSR)
     }
 
+    fn create_unnamed(&self) -> Result<Box<dyn OpenFile>, Errno> {
+        self.open_file(".", OFlags::RDWR | OFlags::TMPFILE, Mode::RUSR | Mode::WUSR)
+    }
+
+    fn link(&self, file: &dyn OpenFile, leaf: &str) -> Result<(), Errno> {
+        let file = (file as &dyn Any).downcast_ref::<File>().ok_or(Errno::XDEV)?;
+        // Since Linux 6.10 whoever opened it may do so; before, only the superuser.
+        rustix::fs::linkat(file, "", &self.0, leaf, AtFlags::EMPTY_PATH)
+    }
+
     fn mkdir(&self, leaf: &str) -> Result<(), Errno> {
         rustix::fs::mkdirat(&self.0, leaf, Mode::RWXU)
     }

@@ -54,6 +54,8 @@ pub struct Home {
     trees: Option<Box<dyn Folder>>,
     /// Another process has it open as well: nothing is made in it.
     beside: bool,
+    /// Files can be made without a name, and named later.
+    unnamed: bool,
     /// Held from looking at a name to changing it, so that what is reported as freed or replaced is exact. Never held over a sync.
     names: Mutex<()>,
     durability: Durability,
@@ -91,10 +93,12 @@ impl Home {
         let folder = own(&*users, user.as_str())?;
         let (root, parts) = (own(&*folder, "home")?, own(&*folder, "parts")?);
         let trees = own(&*folder, "trees").ok();
-        let home = Self { folder, root, parts, trees, beside: false, names: Mutex::new(()), durability };
+        let names = Mutex::new(());
+        let mut home = Self { folder, root, parts, trees, beside: false, unnamed: false, names, durability };
         home.sync(&*users)?;
         home.sync(&*home.folder)?;
         home.tidy_parts()?;
+        home.unnamed = home.names_unnamed();
         Ok(home)
     }
 
@@ -115,7 +119,16 @@ impl Home {
             return Ok(None);
         };
         let names = Mutex::new(());
-        Ok(Some(Self { folder, root, parts, trees, beside: true, names, durability: Durability::Fast }))
+        Ok(Some(Self {
+            folder,
+            root,
+            parts,
+            trees,
+            beside: true,
+            unnamed: false,
+            names,
+            durability: Durability::Fast,
+        }))
     }
 
     /// Counts everything, and drops the trees of files that are not there. No session of the user may be open.

@@ -1,6 +1,7 @@
 //! The folder of unfinished uploads: `<id>.part` with the bytes and `<id>.cv` with what they should be.
 
-use super::{Home, OpenFile, look};
+use super::explain::denied;
+use super::{Folder, Home, OpenFile, look};
 use crate::fault::{During as _, Fault};
 use ftp_proto::message::{Kind, PartEntry};
 use ftp_proto::sidecar::{HEADER_MAX, Sidecar};
@@ -31,6 +32,50 @@ impl Home {
             Ok(file) => Ok(Some(file)),
             Err(Errno::EXIST) => Ok(None),
             Err(error) => Err(error).during("open a part"),
+        }
+    }
+
+    /// Whether a file without a name can be made here, and be named by its descriptor alone: before Linux 6.10 only the superuser could. Nothing is named:
+    /// whether this may be done is found out before whether the name is taken.
+    pub(super) fn names_unnamed(&self) -> bool {
+        let named = self.parts.create_unnamed().and_then(|file| self.parts.link(&*file, "."));
+        named == Err(Errno::EXIST)
+    }
+
+    /// Makes a file without a name for a directory of the home; none where that cannot be done.
+    pub(crate) fn unnamed(&self, dir: &dyn Folder) -> Result<Option<Box<dyn OpenFile>>, Fault> {
+        if !self.unnamed {
+            return Ok(None);
+        }
+        match dir.create_unnamed() {
+            Ok(file) => Ok(Some(file)),
+            Err(Errno::OPNOTSUPP) => Ok(None),
+            Err(error) => Err(error).during("make a file"),
+        }
+    }
+
+    /// Gives a file without a name the last one of a path, in the directory above it, if that name is free; not durably. False if it is taken.
+    pub(crate) fn name(
+        &self,
+        file: &dyn OpenFile,
+        dir: &dyn Folder,
+        leaf: &str,
+        path: &VirtualPath,
+    ) -> Result<bool, Fault> {
+        let _names = self.names();
+        match dir.link(file, leaf) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(error) => Err(denied(error, path, "link")),
+        }
+    }
+
+    /// Gives a file without a name that of a part; false if there is one of that name.
+    pub(crate) fn name_part(&self, file: &dyn OpenFile, name: &str) -> Result<bool, Fault> {
+        match self.parts.link(file, name) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(error) => Err(error).during("name a part"),
         }
     }
 

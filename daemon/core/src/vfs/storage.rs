@@ -64,6 +64,16 @@ pub trait Folder: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// As the system says; `EEXIST` if the name is taken.
     fn create(&self, leaf: &str) -> Result<Box<dyn OpenFile>, Errno>;
+    /// Makes a file without a name, for nobody else, for reading and writing: it is gone when it is closed, unless [`Folder::link`] names it.
+    ///
+    /// # Errors
+    /// As the system says; `EOPNOTSUPP` where the disk has no such files.
+    fn create_unnamed(&self) -> Result<Box<dyn OpenFile>, Errno>;
+    /// Gives a file without a name its first one, in this directory or another on the same disk.
+    ///
+    /// # Errors
+    /// As the system says; `EEXIST` if the name is taken, `EXDEV` if the file is of another storage.
+    fn link(&self, file: &dyn OpenFile, leaf: &str) -> Result<(), Errno>;
     /// Makes a directory, for nobody else.
     ///
     /// # Errors
@@ -112,7 +122,7 @@ pub trait Entries: fmt::Debug + Send {
 }
 
 /// A file that is open. Reading and writing at an offset is that of [`FileExt`].
-pub trait OpenFile: FileExt + fmt::Debug + Send + Sync {
+pub trait OpenFile: FileExt + Any + fmt::Debug + Send + Sync {
     /// Looks at it.
     ///
     /// # Errors

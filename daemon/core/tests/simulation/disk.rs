@@ -6,6 +6,8 @@
 //! An *ordered* disk has one journal for all names, as ext4 and XFS do: each sync makes durable what was done to names before, and a crash keeps
 //! what was done up to some moment. A disk that is not keeps just what was asked for, and of the rest whatever it likes.
 //!
+//! A file that has no name has one inode, as any other, and a crash before it has a name leaves nothing of it; not each disk has such files.
+//!
 //! A `Watch` makes all of it durable. When that fails it takes what was not durable of every file with it, and each file tells of that once more when it
 //! is synced by itself.
 
@@ -67,6 +69,8 @@ struct State {
     tick: u64,
     epoch: i64,
     ordered: bool,
+    /// There are files without a name.
+    unnamed: bool,
     /// Something was to go wrong; what, if it has not yet.
     planned: bool,
     trouble: Option<Trouble>,
@@ -143,6 +147,7 @@ impl Default for State {
             tick: 0,
             epoch,
             ordered: false,
+            unnamed: true,
             planned: false,
             trouble: None,
             dead: false,
@@ -372,9 +377,12 @@ fn write(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 }
 
 impl Disk {
-    pub fn new(ordered: bool) -> Self {
+    pub fn new(ordered: bool, unnamed: bool) -> Self {
         let disk = Self::default();
-        disk.state().ordered = ordered;
+        {
+            let mut state = disk.state();
+            (state.ordered, state.unnamed) = (ordered, unnamed);
+        }
         disk
     }
 
@@ -575,6 +583,28 @@ impl Folder for Dir {
         let file = FileNode { links: 1, mtime: now, ctime: now, ..FileNode::default() };
         state.make(self.at, leaf, Node::File(file))?;
         self.open_file(&mut state, leaf)
+    }
+
+    fn create_unnamed(&self) -> Result<Box<dyn OpenFile>, Errno> {
+        let mut state = self.disk.call()?;
+        if !state.unnamed {
+            return Err(Errno::OPNOTSUPP);
+        }
+        let now = state.now();
+        let at = state.nodes.len();
+        state.nodes.push(Node::File(FileNode { mtime: now, ctime: now, ..FileNode::default() }));
+        Ok(Box::new(File { disk: self.disk.clone(), at }))
+    }
+
+    fn link(&self, file: &dyn OpenFile, leaf: &str) -> Result<(), Errno> {
+        let node = (file as &dyn Any).downcast_ref::<File>().ok_or(Errno::XDEV)?.at;
+        let mut state = self.disk.call()?;
+        if leaf == "." || state.dir(self.at)?.live.contains_key(leaf) {
+            return Err(Errno::EXIST);
+        }
+        state.file(node)?.links += 1;
+        state.change(Change { node, from: None, to: Some((self.at, leaf.to_owned())) });
+        Ok(())
     }
 
     fn mkdir(&self, leaf: &str) -> Result<(), Errno> {

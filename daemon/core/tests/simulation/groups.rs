@@ -16,8 +16,13 @@ fn put(path: &str, content: usize, eager: bool) -> Put {
 
 #[test]
 fn what_an_earlier_attempt_left_is_not_free_while_it_may_come_back() {
-    for durability in [Durability::Full, Durability::Fast] {
-        let disk = Disk::new(true);
+    for (durability, unnamed) in [
+        (Durability::Full, true),
+        (Durability::Full, false),
+        (Durability::Fast, true),
+        (Durability::Fast, false),
+    ] {
+        let disk = Disk::new(true, unnamed);
         let user = UserName::new("ada").expect("good");
         let home = Arc::new(Home::open(&disk, &user, durability).expect("a home"));
         let sink = Box::new(Sink::open(Arc::clone(&home), put("/f", LARGE, false)).expect("begun"));

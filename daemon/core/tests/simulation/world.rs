@@ -75,8 +75,8 @@ impl World {
         }
         let limits = Limits { entries: if rng.u8(0..4) == 0 { 8 } else { 1000 }, ..Limits::default() };
         let durability = if rng.u8(0..5) == 0 { Durability::Fast } else { Durability::Full };
-        let ordered = rng.bool();
-        let (now, disk) = (Instant::now(), Disk::new(ordered));
+        let (ordered, unnamed) = (rng.bool(), rng.bool());
+        let (now, disk) = (Instant::now(), Disk::new(ordered, unnamed));
         let shared = share(&disk, &limits, &users, durability, now);
         let troubled = rng.bool();
         let mut world = Self {

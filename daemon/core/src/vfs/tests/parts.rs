@@ -80,3 +80,32 @@ fn the_list_of_parts_fits_one_message_however_many_there_are() {
     let parts = ground.home.parts().expect("listed");
     assert!(serde_json::to_vec(&parts).expect("JSON").len() + 64 <= MESSAGE);
 }
+
+#[test]
+fn a_file_without_a_name_gets_a_free_one_and_leaves_nothing_otherwise() {
+    let ground = Ground::new();
+    if !ground.home.names_unnamed() {
+        return;
+    }
+    assert_eq!(fs::read_dir(ground.part("")).expect("there").count(), 0, "nothing stays of the trial");
+    symlink(ground.outside(), ground.at("link")).expect("made");
+    ground.write("taken", "mine");
+    let make = |text: &str| {
+        let file = ground.home.unnamed(&*ground.home.root).expect("made").expect("possible here");
+        file.write_all_at(text.as_bytes(), 0).expect("written");
+        file
+    };
+    let before = snapshot(ground.dir.path());
+    drop(make("lost"));
+    for name in ["taken", "link"] {
+        let named = ground.home.name(&*make("new"), &*ground.home.root, name, &path(&format!("/{name}")));
+        assert!(!named.expect("the disk works"), "{name}");
+    }
+    assert_eq!(snapshot(ground.dir.path()), before);
+    let file = make("new");
+    assert!(ground.home.name(&*file, &*ground.home.root, "free", &path("/free")).expect("named"));
+    assert_eq!((ground.read("/free").expect("there"), file.facts().expect("there").links), ("new".into(), 1));
+    let part = make("part");
+    assert!(ground.home.name_part(&*part, "x.part").expect("named"));
+    assert!(!ground.home.name_part(&*file, "x.part").expect("the disk works"), "it is taken");
+}
