@@ -244,7 +244,18 @@ impl Job {
             | Self::CloseSource(_)
             | Self::Store { .. } => Lane::Files,
             Self::Several(jobs) if jobs.iter().any(|job| job.lane() == Lane::Files) => Lane::Files,
-            _ => Lane::Names,
+            Self::Survey { .. }
+            | Self::NoteLogin { .. }
+            | Self::Stat { .. }
+            | Self::List { .. }
+            | Self::NextPage(_)
+            | Self::Mkdir { .. }
+            | Self::Rmdir { .. }
+            | Self::Rm { .. }
+            | Self::Rename { .. }
+            | Self::Parts { .. }
+            | Self::RemoveParts { .. }
+            | Self::Several(_) => Lane::Names,
         }
     }
 

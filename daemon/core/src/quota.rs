@@ -91,6 +91,13 @@ impl Drop for Reservation {
     }
 }
 
+/// What there is not enough of.
+enum Lack {
+    /// So many are left.
+    Bytes(u64),
+    Entries,
+}
+
 impl Ledger {
     /// What a walk found, under these limits.
     #[must_use]
@@ -121,7 +128,10 @@ impl Ledger {
     /// # Errors
     /// `quota_exceeded` with what is left, or `too_many_files`.
     pub fn reserve(&mut self, id: Etag, size: u64) -> Result<Reservation, Refusal> {
-        let leftover = self.room_for(id, size)?;
+        let leftover = self.room_for(id, size).map_err(|lack| match lack {
+            Lack::Bytes(left) => does_not_fit(size, left),
+            Lack::Entries => self.too_many(),
+        })?;
         self.parts.remove(id);
         let counted = size.max(leftover.unwrap_or(0));
         self.reserved += u128::from(counted);
@@ -136,13 +146,13 @@ impl Ledger {
     }
 
     /// What an earlier attempt left, if this fits beside all else.
-    fn room_for(&self, id: Etag, size: u64) -> Result<Option<u64>, Refusal> {
+    fn room_for(&self, id: Etag, size: u64) -> Result<Option<u64>, Lack> {
         let leftover = self.parts.sizes.get(&id).copied();
         if let Some(left) = self.left_without(leftover.unwrap_or(0)).filter(|left| size > *left) {
-            return Err(does_not_fit(size, left));
+            return Err(Lack::Bytes(left));
         }
         if leftover.is_none() && !self.has_an_entry() {
-            return Err(self.too_many());
+            return Err(Lack::Entries);
         }
         Ok(leftover)
     }
