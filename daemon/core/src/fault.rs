@@ -53,7 +53,7 @@ impl Fault {
             Self::Refused(refusal) => Refusal::clone(refusal),
             Self::Local { source, .. } if is_full(source) => {
                 Refusal::new(Code::NoSpace, "the server's disk is full")
-                    .hint("tell the administrator; what was sent is kept")
+                    .hint("tell the administrator, and send it again then; of a large file, what was sent is kept")
             }
             Self::Damaged { offset, .. } => Refusal::new(
                 Code::Damaged,
