@@ -4,6 +4,7 @@
 //! was asked: the daemon writes it from the struct, the client reads it into the struct.
 
 mod answer;
+mod reply;
 
 pub use answer::{
     Account, Done, Entry, GetBegin, GetEnd, Info, Kind, Listed, LoggedIn, Page, PartEntry, Parts,
@@ -296,7 +297,7 @@ pub const OPS: &[&str] = &[
 ];
 
 /// One answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reply {
     /// The id of the request; 0 for the connection itself.
     pub re: u64,
