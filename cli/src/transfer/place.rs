@@ -13,10 +13,10 @@ use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
@@ -24,6 +24,10 @@ const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::
 /// A name could be a FIFO or a terminal: neither may block or take us over.
 const GUARDED: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
+/// Where a file without a name is found by its descriptor.
+const DESCRIPTORS: &str = "/proc/self/fd";
+/// It has to be.
+static BY_PATH: AtomicBool = AtomicBool::new(false);
 /// Files that had a name of ours between none and their own.
 static LINKED: AtomicU64 = AtomicU64::new(0);
 
@@ -188,22 +192,26 @@ impl Place {
         part.len() <= NAME && !matches!(self.look_beside(&part), Ok(None))
     }
 
+    /// Whether files without a name can be had in the folder, and named.
+    pub(super) fn can_have_unnamed(&self) -> bool {
+        Path::new(DESCRIPTORS).exists() && self.unnamed().is_ok()
+    }
+
     /// A file in the folder that has no name yet, for writing. Not every disk has such files.
     pub(super) fn unnamed(&self) -> Result<File, Errno> {
         self.openat(OsStr::new("."), OFlags::WRONLY | OFlags::TMPFILE)
     }
 
     /// Gives a file that has none this name. What has it by now is replaced only if that is wanted.
-    pub(super) fn link(&self, file: &str, replaces: bool) -> Result<(), Errno> {
+    pub(super) fn link(&self, file: &File, replaces: bool) -> Result<(), Errno> {
         let folder = self.folder.fd.as_fd();
-        let link = |name: &OsStr| rustix::fs::linkat(CWD, file, folder, name, AtFlags::SYMLINK_FOLLOW);
         if !replaces {
-            return link(&self.name);
+            return name(file, folder, &self.name);
         }
         // No call puts a file without a name in the place of another.
         let number = LINKED.fetch_add(1, Ordering::Relaxed);
         let between = OsString::from(format!(".ftp-cli-{}-{number}", std::process::id()));
-        link(&between)?;
+        name(file, folder, &between)?;
         rustix::fs::renameat(folder, &between, folder, &self.name).inspect_err(|_| {
             let _left = rustix::fs::unlinkat(folder, &between, AtFlags::empty());
         })
@@ -275,6 +283,26 @@ impl Place {
     }
 }
 
+/// Gives a file that has none a name in a folder. By its descriptor alone that takes half the time, but a kernel before 6.10 allows it to few.
+fn name(file: &File, folder: BorrowedFd<'_>, name: &OsStr) -> Result<(), Errno> {
+    if !BY_PATH.load(Ordering::Relaxed) {
+        match rustix::fs::linkat(file, "", folder, name, AtFlags::EMPTY_PATH) {
+            Err(Errno::NOENT | Errno::PERM | Errno::INVAL) => {}
+            result => return result,
+        }
+    }
+    let named = name_by_path(file, folder, name);
+    if named.is_ok() {
+        BY_PATH.store(true, Ordering::Relaxed);
+    }
+    named
+}
+
+fn name_by_path(file: &File, folder: BorrowedFd<'_>, name: &OsStr) -> Result<(), Errno> {
+    let path = format!("{DESCRIPTORS}/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW)
+}
+
 fn failed(path: &Path, what: &str, errno: Errno) -> Failure {
     if errno == Errno::LOOP {
         let what = format!("{}: a symbolic link is in the way, and is not followed", shown(path));
@@ -317,6 +345,23 @@ mod tests {
         assert!(place.open().is_err());
         assert!(place.open_beside("link".as_ref()).is_err(), "also where it is to be made");
         assert!(place.open_beside("../x".as_ref()).is_err());
+    }
+
+    #[test]
+    fn a_file_without_a_name_gets_one_by_either_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Folder::open(folder.path()).expect("there").place("x");
+        if !place.can_have_unnamed() {
+            return;
+        }
+        let names = [("known", name as fn(&File, BorrowedFd<'_>, &OsStr) -> _), ("path", name_by_path)];
+        for (to, name) in names {
+            let file = place.unnamed().expect("made");
+            assert_eq!(name(&file, place.folder.fd.as_fd(), to.as_ref()), Ok(()));
+            assert!(folder.path().join(to).is_file());
+            let file = place.unnamed().expect("made");
+            assert_eq!(name(&file, place.folder.fd.as_fd(), to.as_ref()), Err(Errno::EXIST), "{to}");
+        }
     }
 
     #[test]

@@ -7,11 +7,6 @@ use rustix::fs::{Timespec, Timestamps};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::AsRawFd as _;
-use std::path::Path;
-
-/// Where a file without a name is found by its descriptor.
-const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// A file without a name.
 #[derive(Debug)]
@@ -20,7 +15,7 @@ pub(crate) struct Unnamed(File);
 impl Unnamed {
     /// Whether the disk of a place has such files, and they can be named.
     pub(crate) fn are_possible(place: &Place) -> bool {
-        Path::new(DESCRIPTORS).exists() && place.unnamed().is_ok()
+        place.can_have_unnamed()
     }
 
     /// Writes one for a place, with the time that it is to have.
@@ -43,8 +38,7 @@ impl Unnamed {
     pub(crate) fn publish(self, place: &Place, replaces: bool) -> Result<bool, Failure> {
         let failed = |error| Failure::local(&place.path(), "put it in place", &error);
         self.0.sync_all().map_err(failed)?;
-        let way = format!("{DESCRIPTORS}/{}", self.0.as_raw_fd());
-        match place.link(&way, replaces) {
+        match place.link(&self.0, replaces) {
             Ok(()) => Ok(true),
             Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::ROFS)) => Err(failed(errno.into())),
             Err(_) => Ok(false),
