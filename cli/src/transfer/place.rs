@@ -8,9 +8,9 @@ use super::local::Opened;
 use crate::failure::{Cause, Failure, shown};
 use ftp_proto::Name;
 use ftp_proto::limits::NAME;
-use rustix::fs::{Advice, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Advice, AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -114,6 +114,15 @@ impl Folder {
     #[must_use]
     pub fn one_of_many(self: &Arc<Self>, name: impl Into<OsString>) -> Place {
         Place { folder: Arc::clone(self), name: name.into(), syncs_names: false }
+    }
+
+    /// Nothing is in it; what cannot be read is not called empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let is_dot = |name: &CStr| matches!(name.to_bytes(), b"." | b"..");
+        let entries = Dir::read_from(&self.fd);
+        entries
+            .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| is_dot(entry.file_name()))))
     }
 
     /// Makes durable what has which name in it.
@@ -361,6 +370,19 @@ mod tests {
             assert!(folder.path().join(to).is_file());
             let file = place.unnamed().expect("made");
             assert_eq!(name(&file, place.folder.fd.as_fd(), to.as_ref()), Err(Errno::EXIST), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_empty_if_nothing_is_in_it_whatever_it_is_called() {
+        for name in ["x", ".x", "..."] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let held = Folder::open(folder.path()).expect("there");
+            assert!(held.is_empty());
+            fs::write(folder.path().join(name), "").expect("written");
+            assert!(!held.is_empty(), "{name}");
+            fs::remove_file(folder.path().join(name)).expect("there");
+            assert!(held.is_empty(), "{name}: it is looked at anew");
         }
     }
 

@@ -69,6 +69,7 @@ pub(crate) fn get(
                     tally.skip(shell, progress, &label, "neither file nor directory")?;
                 }
                 let all: Vec<_> = entries.iter().filter(|entry| entry.kind == Kind::File).collect();
+                let is_empty = !all.is_empty() && folder.as_ref().is_some_and(|folder| folder.is_empty());
                 let mut rest = all.as_slice();
                 while !rest.is_empty() {
                     let (entries, more) = rest.split_at(together_len(rest.iter().map(|entry| entry.size)));
@@ -78,8 +79,12 @@ pub(crate) fn get(
                         let name = entry.name.as_ref().map_or("", Name::as_str);
                         let label = trail.label(label, name);
                         let place = folder.as_ref().map(|folder| folder.one_of_many(name));
-                        let file = path(&dir, name)
-                            .and_then(|remote| File::new(entry, label.clone(), remote, place));
+                        let file = path(&dir, name).and_then(|remote| {
+                            if is_empty {
+                                return Ok(File::alone(entry, label.clone(), remote, place));
+                            }
+                            File::new(entry, label.clone(), remote, place)
+                        });
                         match file {
                             Ok(file) => files.push(file),
                             Err(failure) => {
@@ -125,6 +130,8 @@ pub(crate) struct File<'a> {
     pub(crate) place: Option<Place>,
     /// What has its name here.
     pub(crate) found: Option<Found>,
+    /// Nothing was in its folder.
+    is_alone: bool,
 }
 
 impl<'a> File<'a> {
@@ -136,7 +143,12 @@ impl<'a> File<'a> {
         place: Option<Place>,
     ) -> Result<Self, Failure> {
         let found = place.as_ref().map(Place::look).transpose()?.flatten();
-        Ok(Self { entry, label, remote, place, found })
+        Ok(Self { entry, label, remote, place, found, is_alone: false })
+    }
+
+    /// Needs not look: nothing was in its folder. What is put there meanwhile is found when it is to be named.
+    fn alone(entry: &'a Entry, label: String, remote: VirtualPath, place: Option<Place>) -> Self {
+        Self { entry, label, remote, place, found: None, is_alone: true }
     }
 }
 
@@ -157,7 +169,7 @@ pub(crate) fn some(
     };
     let mut small = Vec::new();
     for (file, known) in files.iter().zip(known) {
-        let File { entry, label, remote, place, found } = file;
+        let File { entry, label, remote, place, found, is_alone } = file;
         let Some(place) = place else {
             let result = planned_get(shell, remote, label, entry.size, progress);
             tally.count(shell, result, label, entry.size, progress)?;
@@ -165,7 +177,7 @@ pub(crate) fn some(
         };
         let task = Task { remote, local: place, label, how };
         // One of which an earlier attempt left a part goes on with it.
-        let is_small = entry.size <= CHUNK as u64 && !place.has_part();
+        let is_small = entry.size <= CHUNK as u64 && (*is_alone || !place.has_part());
         // What is asked about, and what comes by itself, comes after what was before it.
         if !is_small || (found.is_some() && shell.replace.asks()) {
             downloads::fetch(shell, &std::mem::take(&mut small), how, tally, progress)?;
