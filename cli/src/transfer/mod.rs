@@ -1,5 +1,6 @@
 //! Downloads and uploads that resume, are verified, and put a file in place only when it is whole.
 
+mod arrivals;
 mod get;
 mod local;
 mod place;
@@ -8,6 +9,7 @@ mod unfinished;
 mod unnamed;
 mod writer;
 
+pub(crate) use arrivals::{Arrival, Arrivals, Fate};
 pub use get::get;
 pub use local::{LocalSum, Opened, is_hidden_part};
 pub use place::{Folder, Found, Place};

@@ -1,7 +1,7 @@
 //! Small files that come here: many are asked for before the first of them has come.
 //!
-//! One that came whole is compared in memory, and written without a name; several of those are made durable and named together. What is not as it should be - it grew meanwhile, did
-//! not have its hash, or its name is taken by now - comes by itself at the end, as a single file does.
+//! One that came whole goes to [`Arrivals`], which say later what became of it. What is not as it should be - it grew meanwhile, did not have its hash, or its name is taken by
+//! now - comes by itself at the end, as a single file does.
 
 use super::super::Shell;
 use super::super::retry::keep_trying;
@@ -13,21 +13,17 @@ use crate::client::{Incoming, Window, request_len};
 use crate::event::Op;
 use crate::failure::{Cause, Failure};
 use crate::progress::Progress;
-use crate::transfer::{Place, Report, Unnamed};
+use crate::transfer::{Arrival, Arrivals, Fate, Place, Report, Unnamed};
 use crate::watch::Watch as _;
-use ftp_proto::digest::Md5;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{self, Body, Get, GetBegin, GetEnd, Kept};
-use ftp_proto::{Chunk, Code, Root, Tree, tree};
+use ftp_proto::{Chunk, Code, Tree};
 use std::collections::VecDeque;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long it may take to stop otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Files that are made durable and named together,
-const NAMED: usize = 64;
-/// or those of so much time: until then nothing of them is left if the program is killed.
-const SOON: Duration = Duration::from_secs(1);
 
 /// Downloads files that were small when they were listed; what has the names of those that replace something is of no worth.
 pub(super) fn fetch(
@@ -42,9 +38,8 @@ pub(super) fn fetch(
         files,
         how,
         queue: Queue::new(files.len()),
-        arrived: Vec::new(),
-        named: Instant::now(),
         odd: Vec::new(),
+        end: None,
         is_counted: false,
     };
     if !Unnamed::are_possible(place) {
@@ -78,12 +73,9 @@ struct Downloads<'a, 'f> {
     files: &'a [&'a File<'f>],
     how: &'a How,
     queue: Queue,
-    /// Those that have no name yet.
-    arrived: Vec<(usize, Unnamed, Report)>,
-    /// When others had theirs.
-    named: Instant,
     /// Those that come by themselves.
     odd: Vec<usize>,
+    end: Option<End>,
     /// The failure that ends all is counted.
     is_counted: bool,
 }
@@ -96,15 +88,10 @@ struct Flying {
     chunk: Option<Chunk>,
 }
 
-/// What becomes of one whose last answer came.
-enum Ended {
-    /// It has no name yet.
-    Arrived,
-    Odd,
-    /// It is counted.
-    Counted,
-    /// It ends all, or has to be tried again, and is not counted.
-    Failed(Failure),
+/// Why nothing more is asked for, and which files fared so: they are not counted.
+struct End {
+    failure: Failure,
+    files: VecDeque<usize>,
 }
 
 impl<'a> Downloads<'a, '_> {
@@ -122,11 +109,35 @@ impl<'a> Downloads<'a, '_> {
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
         let mut window = Window::reading(shell.session.client()?);
-        let done = self.run(&mut window, shell, tally, progress);
-        self.stop(&mut window, STOP, shell);
-        // What came whole before it ended is here.
-        let named = self.name(shell, tally, progress);
-        named.and(done)
+        let (done, fates) = thread::scope(|scope| {
+            let mut arrivals = Arrivals::new(scope, self.queue.left());
+            let done = self.run(&mut window, &mut arrivals, shell, tally, progress);
+            // Meanwhile that goes on.
+            arrivals.rest();
+            self.stop(&mut window, STOP, shell);
+            // What came whole before it ended is here.
+            (done, arrivals.end())
+        });
+        let mut told = Ok(());
+        for (at, fate) in fates {
+            told = told.and_then(|()| self.settle(at, fate, shell, tally, progress));
+        }
+        let done = told.and(done);
+        let Some(End { failure, files }) = self.end.take() else {
+            return match done {
+                Ok(()) if self.queue.left() > 0 => Err(Failure::interrupted()),
+                done => done,
+            };
+        };
+        let first = files.front().copied();
+        self.queue.put_back(files);
+        match (first, done) {
+            (_, Err(failure)) if self.is_counted => Err(failure),
+            (Some(at), _) if failure.cause == Cause::Full => {
+                self.count(shell, at, Err(failure), tally, progress)
+            }
+            (_, done) => done.and(Err(failure)),
+        }
     }
 
     /// Gives up all that is in flight: it is asked for again.
@@ -138,53 +149,30 @@ impl<'a> Downloads<'a, '_> {
     fn run(
         &mut self,
         window: &mut Window<Flying>,
+        arrivals: &mut Arrivals<'_, 'a>,
         shell: &mut Shell<'_>,
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
-        let mut end: Option<Failure> = None;
-        let mut refused = VecDeque::new();
         loop {
-            if end.is_none() && window.wants_more() {
+            if self.end.is_none() && window.wants_more() {
                 self.fill(window, shell)?;
             }
             if window.is_empty() {
-                break;
+                return Ok(());
             }
-            let incoming = shell.session.under_way().next_of(window, &mut || progress.waiting())?;
+            let mut tick = || {
+                progress.waiting();
+                arrivals.rest();
+            };
+            let incoming = shell.session.under_way().next_of(window, &mut tick)?;
             let Some(incoming) = incoming else { return Err(Failure::interrupted()) };
             let Some(body) = self.take(window, incoming, shell, progress)? else { continue };
-            let Some(flying) = window.done() else { break };
-            let at = flying.turn.at;
-            match self.ended(flying, body, shell, tally, progress)? {
-                Ended::Arrived if self.arrived.len() >= NAMED || self.named.elapsed() >= SOON => {
-                    self.name(shell, tally, progress)?;
-                }
-                Ended::Arrived | Ended::Counted => {}
-                Ended::Odd => self.odd.push(at),
-                Ended::Failed(failure) if failure.fatal => {
-                    self.queue.put_back([at].into());
-                    return Err(failure);
-                }
-                Ended::Failed(failure) => {
-                    refused.push_back(at);
-                    end.get_or_insert(failure);
-                }
+            let Some(flying) = window.done() else { return Ok(()) };
+            self.ended(flying, body, arrivals, shell, tally, progress)?;
+            while let Some((at, fate)) = arrivals.fate() {
+                self.settle(at, fate, shell, tally, progress)?;
             }
-        }
-        match end {
-            Some(failure) => {
-                let first = refused.front().copied();
-                self.queue.put_back(refused);
-                match first {
-                    Some(at) if failure.cause == Cause::Full => {
-                        self.count(shell, at, Err(failure), tally, progress)
-                    }
-                    _ => Err(failure),
-                }
-            }
-            None if self.queue.peek().is_some() => Err(Failure::interrupted()),
-            None => Ok(()),
         }
     }
 
@@ -256,94 +244,66 @@ impl<'a> Downloads<'a, '_> {
         &mut self,
         flying: Flying,
         body: Body,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<Ended, Failure> {
-        let Flying { turn: Turn { at, again }, asked, begin, chunk } = flying;
-        let client = shell.session.under_way();
-        let failure = match (body, begin) {
-            (Body::Ok(value), Some(begin)) => {
-                let end = client.read::<GetEnd>(value);
-                let arrived = end.and_then(|end| self.arrived(at, &begin, chunk.as_ref(), &end, asked));
-                if let Some(chunk) = chunk {
-                    client.recycle(chunk);
-                }
-                match arrived {
-                    Ok(true) => return Ok(Ended::Arrived),
-                    Ok(false) => return Ok(Ended::Odd),
-                    Err(failure) => failure,
-                }
-            }
-            (Body::Error(refusal), _) => Failure::refused(refusal),
-            _ => client.breach("an answer of another kind"),
-        };
-        if ends_all(&failure) || again && matches!(failure.code(), Some(Code::Conflict | Code::Busy)) {
-            return Ok(Ended::Failed(failure));
-        }
-        self.tell(shell, at, Err(failure), tally, progress)?;
-        Ok(Ended::Counted)
-    }
-
-    /// Compares a file that came, and writes it. False if it is not what it should be.
-    fn arrived(
-        &mut self,
-        at: usize,
-        begin: &GetBegin,
-        chunk: Option<&Chunk>,
-        end: &GetEnd,
-        asked: Instant,
-    ) -> Result<bool, Failure> {
-        let Some(place) = &self.files[at].place else { return Ok(false) };
-        let data = chunk.map_or(&[][..], Chunk::data);
-        let root = match chunk {
-            Some(chunk) => {
-                let value = tree::value(begin.size, 0, data);
-                if value != chunk.value() {
-                    return Ok(false);
-                }
-                Root(value.0)
-            }
-            None => Tree::new().root(),
-        };
-        let md5 = self.how.md5.then(|| {
-            let mut md5 = Md5::default();
-            md5.update(data);
-            md5.finish()
-        });
-        if root != end.root || (md5.is_some() && md5 != end.md5) {
-            return Ok(false);
-        }
-        let file = Unnamed::write(place, data, begin.mtime)?;
-        let (size, took) = (begin.size, asked.elapsed());
-        self.arrived.push((at, file, Report { size, resumed: 0, moved: size, took, root, md5 }));
-        Ok(true)
-    }
-
-    /// Makes those that arrived durable, and gives them their names.
-    fn name(
-        &mut self,
+        arrivals: &mut Arrivals<'_, 'a>,
         shell: &mut Shell<'_>,
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
-        self.named = Instant::now();
-        let arrived = std::mem::take(&mut self.arrived);
-        for (at, file, _) in &arrived {
-            // The disk has begun with all of them when the first is waited for: the others come almost for nothing.
-            if let Some(place) = &self.files[*at].place {
-                file.write_back(place);
-            }
+        let Flying { turn: Turn { at, again }, asked, begin, chunk } = flying;
+        let client = shell.session.under_way();
+        let failure = match (body, begin) {
+            (Body::Ok(value), Some(begin)) => match (client.read::<GetEnd>(value), &self.files[at].place) {
+                (Ok(end), Some(place)) => {
+                    let (replaces, md5) = (self.files[at].found.is_some(), self.how.md5);
+                    let came = Instant::now();
+                    let arrival = Arrival { at, place, replaces, md5, begin, chunk, end, asked, came };
+                    // If nothing more is taken, there is a panic to be passed on.
+                    return if arrivals.push(arrival) { Ok(()) } else { Err(Failure::interrupted()) };
+                }
+                (Ok(_), None) => return Ok(()),
+                (Err(failure), _) => failure,
+            },
+            (Body::Error(refusal), _) => Failure::refused(refusal),
+            _ => client.breach("an answer of another kind"),
+        };
+        if failure.fatal {
+            self.ends(at, failure.clone());
+            return Err(failure);
         }
-        for (at, file, report) in arrived {
-            let Some(task) = self.task(at) else { continue };
-            match file.publish(task.local, self.files[at].found.is_some()) {
-                Ok(true) => self.tell(shell, at, Ok(report), tally, progress)?,
-                Ok(false) => self.odd.push(at),
-                Err(failure) => self.tell(shell, at, Err(failure), tally, progress)?,
-            }
+        if again && matches!(failure.code(), Some(Code::Conflict | Code::Busy)) {
+            self.ends(at, failure);
+            return Ok(());
         }
-        Ok(())
+        self.settle(at, Fate::Failed(failure), shell, tally, progress)
+    }
+
+    /// Counts what became of a file, unless it ends all.
+    fn settle(
+        &mut self,
+        at: usize,
+        fate: Fate,
+        shell: &mut Shell<'_>,
+        tally: &mut Tally,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Failure> {
+        match fate {
+            Fate::Named(report) => self.tell(shell, at, Ok(report), tally, progress),
+            Fate::Odd => {
+                self.odd.push(at);
+                Ok(())
+            }
+            Fate::Failed(failure) if ends_all(&failure) => {
+                self.ends(at, failure);
+                Ok(())
+            }
+            Fate::Failed(failure) => self.tell(shell, at, Err(failure), tally, progress),
+        }
+    }
+
+    /// Nothing more is asked for because of this file, or it fares no better than one before it.
+    fn ends(&mut self, at: usize, failure: Failure) {
+        let end = self.end.get_or_insert_with(|| End { failure, files: VecDeque::new() });
+        end.files.push_back(at);
     }
 
     fn tell(

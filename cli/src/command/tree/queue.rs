@@ -27,6 +27,11 @@ impl Queue {
         Self { waits: (0..count).collect(), again: 0 }
     }
 
+    /// How many have not had their turn.
+    pub(super) fn left(&self) -> usize {
+        self.waits.len()
+    }
+
     /// Whose turn it is next.
     pub(super) fn peek(&self) -> Option<usize> {
         self.waits.front().copied()
