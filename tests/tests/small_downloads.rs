@@ -1,12 +1,16 @@
-//! Many small files come to a disk that does not take all of them.
+//! Many small files come here: what is asked for them, and a disk that does not take all of them.
 
+use ftp_tests::evil::entry;
 use ftp_tests::json::Events;
 use ftp_tests::sample;
 use ftp_tests::site::{Daemon, Ran, Site, run};
-use serde_json::Value;
+use ftp_tests::stage::Stage;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Files of the tree.
 const FILES: u64 = 400;
@@ -107,4 +111,33 @@ fn a_full_disk_ends_it_with_the_first_that_does_not_fit_and_keeps_what_was_whole
     ran.expect(0);
     assert_eq!((number(&events, "verified"), number(&events, "identical")), (FILES - here, here));
     assert!(sample::tree(&site.path("work/back/tree")) == sample::tree(&site.home_of("alice").join("tree")));
+}
+
+#[test]
+fn a_directory_without_others_in_it_is_listed_once() {
+    for (is_flat, lists) in [(true, 1), (false, 4)] {
+        for command in ["get -r t1", "mirror get t1"] {
+            let listed = Arc::new(AtomicU64::new(0));
+            let counter = Arc::clone(&listed);
+            let stage = Stage::answering(move |hand| match hand.op.as_str() {
+                "stat" => hand.ok(json!({"entry": entry("t1", "dir", 0)})).map(Some),
+                "list" => {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                    let mut entries = vec![entry("a", "file", 3), entry("b", "file", 3)];
+                    if !is_flat && hand.depth() == 1 {
+                        entries.push(entry("sub", "dir", 0));
+                    }
+                    hand.list(&entries).map(Some)
+                }
+                "get" => hand.error("not_found", "gone by now").map(Some),
+                _ => Ok(None),
+            });
+            let mut client = stage.site.cli(stage.evil.port, "alice");
+            client.current_dir(&stage.arena.down).args(["-c", command]);
+            let ran = run(client, "").expect(6);
+            let files = if is_flat { "2 files" } else { "4 files" };
+            assert!(ran.err.contains(files), "{command}: {ran:?}");
+            assert_eq!(listed.load(Ordering::Relaxed), lists, "{command}: {ran:?}");
+        }
+    }
 }

@@ -73,7 +73,7 @@ fn here(
     }
     let label = Printable(name).to_string();
     let mut count = Count::new(shell.console, shell.manner.progress);
-    tree::count_there(shell, &remote, &mut count)?;
+    let entries = tree::count_there(shell, &remote, &mut count)?;
     let (files, bytes) = count.end();
     let folder = match to {
         _ if how.dry_run => Folder::open(&path).ok(),
@@ -83,7 +83,8 @@ fn here(
     };
     let mut progress = Progress::many(shell.console, shell.manner.progress, files, bytes);
     let mut tally = Tally::new(Op::Get);
-    let done = tree::get(shell, &remote, folder.as_ref(), &label, how, &mut tally, &mut progress);
+    let top = tree::Top { path: &remote, entries };
+    let done = tree::get(shell, top, folder.as_ref(), &label, how, &mut tally, &mut progress);
     let target = Target::Here { folder: &path, source: &remote };
     let target = (given.opt_present("delete") && folder.is_some()).then_some(target);
     end(shell, done, target, &label, how, tally, progress)

@@ -149,9 +149,11 @@ fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         return done.map(|_| Next::Stay).map_err(|failure| failure.about(&label));
     }
     let mut count = Count::new(shell.console, shell.manner.progress);
+    // Of several directories, none is held while others are counted.
+    let mut listed = None;
     for one in &wanted {
         if one.entry.kind == Kind::Dir {
-            tree::count_there(shell, &one.remote, &mut count)?;
+            listed = tree::count_there(shell, &one.remote, &mut count)?.filter(|_| wanted.len() == 1);
         } else {
             count.add(one.entry.size);
         }
@@ -168,7 +170,8 @@ fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
             let (tally, progress) = (&mut tally, &mut progress);
             match one.tree_folder() {
                 Ok(folder) => {
-                    tree::get(shell, &one.remote, Some(&folder), &label, &words.how, tally, progress)
+                    let top = tree::Top { path: &one.remote, entries: listed.take() };
+                    tree::get(shell, top, Some(&folder), &label, &words.how, tally, progress)
                 }
                 Err(failure) => tally.fail(shell, failure, &label),
             }

@@ -13,8 +13,19 @@ use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Name, VirtualPath};
 use std::sync::Arc;
 
-/// Counts the files below a directory at the server. What cannot be listed counts for nothing: it is said when its turn comes.
-pub(crate) fn count(shell: &mut Shell<'_>, top: &VirtualPath, count: &mut Count<'_>) -> Result<(), Failure> {
+/// A directory at the server.
+pub(crate) struct Top<'a> {
+    pub(crate) path: &'a VirtualPath,
+    /// What is in it, if that was listed just now.
+    pub(crate) entries: Option<Vec<Entry>>,
+}
+
+/// Counts the files below a directory at the server. What cannot be listed counts for nothing: it is said when its turn comes. Gives what is in it, if no directory is.
+pub(crate) fn count(
+    shell: &mut Shell<'_>,
+    top: &VirtualPath,
+    count: &mut Count<'_>,
+) -> Result<Option<Vec<Entry>>, Failure> {
     let (mut trail, mut listed) = (Trail::default(), Listed::default());
     loop {
         count.tick();
@@ -30,11 +41,14 @@ pub(crate) fn count(shell: &mut Shell<'_>, top: &VirtualPath, count: &mut Count<
                 for entry in entries.iter().filter(|entry| entry.kind == Kind::File) {
                     count.add(entry.size);
                 }
+                if trail.here().is_empty() && !entries.iter().any(|entry| entry.kind == Kind::Dir) {
+                    return Ok(Some(entries));
+                }
                 trail.enter(dirs(entries));
             }
         }
         if !trail.next() {
-            return Ok(());
+            return Ok(None);
         }
     }
 }
@@ -47,7 +61,7 @@ fn dirs(entries: Vec<Entry>) -> Vec<Name> {
 /// Downloads a directory into a folder; none where that is not there and nothing is to be made. `label` is the name of the tree.
 pub(crate) fn get(
     shell: &mut Shell<'_>,
-    top: &VirtualPath,
+    mut top: Top<'_>,
     folder: Option<&Folder>,
     label: &str,
     how: &How,
@@ -56,8 +70,11 @@ pub(crate) fn get(
 ) -> Result<(), Failure> {
     let (mut trail, mut listed) = (Trail::default(), Listed::default());
     loop {
-        let entered = trail.there(top).and_then(|dir| {
-            let entries = list_there(shell, progress, &dir)?;
+        let entered = trail.there(top.path).and_then(|dir| {
+            let entries = match top.entries.take() {
+                Some(entries) => entries,
+                None => list_there(shell, progress, &dir)?,
+            };
             Ok((entries, enter(folder, trail.here(), how)?, dir))
         });
         match entered {
