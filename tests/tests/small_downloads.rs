@@ -97,7 +97,7 @@ fn a_full_disk_ends_it_with_the_first_that_does_not_fit_and_keeps_what_was_whole
     }
     let ran = ran.expect(8);
     let here = check(&site, &events, &site.path("work/kept/tree"));
-    assert!(here >= 64 && here < FILES - 100, "{here}: {ran:?}");
+    assert!((64..FILES - 100).contains(&here), "{here}: {ran:?}");
     assert_eq!((number(&events, "failed"), of(&events, "failed").len()), (1, 0));
     let missing = (0..FILES).map(|number| format!("f{number:03}"));
     let first = missing.clone().find(|name| !site.path("work/kept/tree").join(name).exists()).expect("one");
