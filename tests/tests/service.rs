@@ -59,6 +59,15 @@ fn the_unit_lets_the_daemon_raise_its_walls() {
     }
 }
 
+/// What bars the setting of SUID bits answers `openat2` with ENOSYS, by which every path below a home is opened.
+#[test]
+fn nothing_in_the_unit_bars_openat2() {
+    let unit = fs::read_to_string(shipped_unit()).expect("shipped");
+    let set = unit.lines().filter_map(|line| line.split_once('='));
+    let barring: Vec<_> = set.filter(|(key, _)| ["RestrictSUIDSGID", "DynamicUser"].contains(key)).collect();
+    assert!(barring.is_empty(), "{barring:?}");
+}
+
 #[test]
 fn systemd_has_nothing_to_say_about_the_unit() {
     let text = fs::read_to_string(shipped_unit()).expect("shipped");
