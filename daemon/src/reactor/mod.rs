@@ -45,6 +45,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 use timers::Timers;
 use token::{ConnId, FIRST, Slots};
+pub(crate) use workers::EACH;
 use workers::Workers;
 
 /// The waker's token; those of the listeners are below, those of connections above.

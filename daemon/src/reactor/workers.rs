@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 /// How much less than others the password threads want to run: a flood of logins takes what transfers leave.
 const LOGIN_NICE: i32 = 10;
 /// The most that one user may have under way on each lane, however many cores there are.
-const EACH: usize = 16;
+pub(crate) const EACH: usize = 16;
 /// So many users may have all of that waiting for disks that stall before others have to wait as well.
 const STALLED_USERS: usize = 8;
 
