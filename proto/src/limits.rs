@@ -22,8 +22,8 @@ pub const MESSAGE: usize = 64 * 1024;
 
 /// The most requests a client may leave unanswered.
 pub const PIPELINE: usize = 256;
-/// The most request bytes a client may leave unanswered while a download, listing or sum runs.
-pub const PIPELINE_WHILE_READING: usize = 16 * 1024;
+/// The most request bytes a client may leave unanswered while a download, listing or sum runs, with those that stop them.
+pub const PIPELINE_WHILE_READING: usize = 32 * 1024;
 
 /// The longest virtual path, in bytes.
 pub const PATH: usize = 4096;

@@ -143,6 +143,12 @@ impl VirtualPath {
         &self.names
     }
 
+    /// The bytes of its text.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.names.iter().map(|name| 1 + name.as_str().len()).sum::<usize>().max(1)
+    }
+
     /// True for the user's home itself.
     #[must_use]
     pub fn is_root(&self) -> bool {

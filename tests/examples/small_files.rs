@@ -7,14 +7,13 @@ use ftp_cli::interrupt::Interrupt;
 use ftp_cli::link::Link as _;
 use ftp_cli::trust::Trust;
 use ftp_proto::frame::put_message;
+use ftp_proto::limits::PIPELINE_WHILE_READING;
 use ftp_proto::{Chunk, Frame, Root, Tree, Value as ChunkValue, tree};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Bytes of gets that may be unanswered, by the protocol.
-const GETS: usize = 16 * 1024;
 /// What a get's request takes, at most.
 const GET: usize = 128;
 const FOLDER: &str = "/small";
@@ -87,7 +86,7 @@ impl Client {
 
     /// Gets all files, and compares each with its root.
     fn down(&mut self, count: u64, size: usize, most: usize) {
-        let most = most.min(GETS / GET);
+        let most = most.min(PIPELINE_WHILE_READING / GET);
         let (mut asked, mut answered) = (0, 0);
         let (mut bytes, mut roots) = (Vec::new(), VecDeque::new());
         while answered < count {

@@ -6,18 +6,22 @@
 use super::{Client, Incoming};
 use crate::failure::Failure;
 use ftp_proto::frame::put_message;
-use ftp_proto::limits::PIPELINE;
+use ftp_proto::limits::{PIPELINE, PIPELINE_WHILE_READING};
 use ftp_proto::message::{Body, Op, Put, PutEnd, Reply, Request};
 use ftp_proto::{Chunk, Frame, VirtualPath};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The most bytes of requests in flight whose answers are long. The protocol has a bound of 16 KiB; some are left for those that stop them.
+/// The most bytes of requests in flight whose answers are long. The protocol has a bound; the rest is left for those that stop them.
 const READING: usize = 12 * 1024;
+/// What a request takes that stops another, at most.
+const STOPPING: usize = 64;
 /// The most bytes of files in flight: what the wire holds is not stopped by Ctrl-C.
 const WRITING: usize = 4 * 1024 * 1024;
 /// So many bytes are worth a call, and no more are copied to be sent together.
 const TOGETHER: usize = 64 * 1024;
+
+const _: () = assert!(READING + PIPELINE * STOPPING <= PIPELINE_WHILE_READING, "all of them can be stopped");
 
 /// What is in flight, each with a `T` of whoever asks.
 pub(crate) struct Window<T> {

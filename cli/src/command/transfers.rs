@@ -192,7 +192,8 @@ fn get_files(
     let folder = files.first().map(|one| Folder::open(&one.folder)).transpose();
     let folder = folder.map(|folder| folder.map(Arc::new));
     while !files.is_empty() {
-        let (some, more) = files.split_at(tree::together_len(files.iter().map(|one| one.entry.size)));
+        let (some, more) = files
+            .split_at(tree::together_len(files.iter().map(|one| (one.entry.size, one.remote.text_len()))));
         files = more;
         let mut downloads = Vec::with_capacity(some.len());
         for one in some {
@@ -359,7 +360,8 @@ fn put_files(
         // What comes to the same path as one before it has to see that one there.
         let mut paths = HashSet::new();
         let apart = files.iter().take_while(|one| paths.insert(&one.remote));
-        let (some, more) = files.split_at(tree::together_len(apart.map(|one| one.size)));
+        let (some, more) =
+            files.split_at(tree::together_len(apart.map(|one| (one.size, one.remote.text_len()))));
         files = more;
         let paths: Vec<_> = some.iter().map(|one| one.remote.clone()).collect();
         let found =

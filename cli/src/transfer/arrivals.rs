@@ -403,11 +403,12 @@ mod tests {
             assert_eq!(pushed.load(Ordering::SeqCst), bound);
             groups.iter().for_each(drop);
         };
-        let data = vec![1; len];
+        let (data, began) = (vec![1; len], Instant::now());
         thread::scope(|scope| {
             let mut arrivals = Arrivals::Beside(Beside::new(scope, slow).expect("a thread"));
             for at in 0..3 * bound {
-                if !arrivals.push(arrival(at, &place, &data)) {
+                // As if all came in one moment, however slow the machine is.
+                if !arrivals.push(Arrival { came: began, ..arrival(at, &place, &data) }) {
                     break;
                 }
                 pushed.fetch_add(1, Ordering::SeqCst);

@@ -156,7 +156,7 @@ const TABLES: [(char, &[Case]); 6] = [
 
 fn serve(shared: &Shared, socket: TcpStream) -> io::Result<()> {
     let mut hand = Hand::new(&shared.tls, socket, PATIENCE)?;
-    hand.say(&json!({"hello": {"software": "evil/0", "protocol": 1, "chunk": 262_144, "pipeline": 64, "idle_seconds": 300}}))?;
+    hand.say(&json!({"hello": {"software": "evil/0", "protocol": 1, "chunk": 262_144, "pipeline": 256, "idle_seconds": 300}}))?;
     let mut puts = HashMap::new();
     while let Some(request) = hand.next()? {
         hand.take(request);

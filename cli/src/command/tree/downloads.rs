@@ -57,11 +57,13 @@ pub(super) fn fetch(
     downloads.odd.sort_unstable();
     for at in std::mem::take(&mut downloads.odd) {
         let (file, Some(task)) = (files[at], downloads.task(at)) else { continue };
-        let result = if file.found == task.local.look()? {
-            begin(progress, &task, Op::Get, &task.local.path(), file.entry.size);
-            move_get(shell, &task, file.entry, progress)
-        } else {
-            get_one(shell, &task, file.entry, Known::Nothing, progress)
+        let result = match task.local.look() {
+            Ok(found) if found == file.found => {
+                begin(progress, &task, Op::Get, &task.local.path(), file.entry.size);
+                move_get(shell, &task, file.entry, progress)
+            }
+            Ok(_) => get_one(shell, &task, file.entry, Known::Nothing, progress),
+            Err(failure) => Err(failure),
         };
         tally.count(shell, result, task.label, file.entry.size, progress)?;
     }
@@ -88,8 +90,9 @@ struct Flying {
     chunk: Option<Chunk>,
 }
 
-/// Why nothing more is asked for, and which files fared so: they are not counted.
+/// Why nothing more is asked for: how the first of these files fared. They are not counted.
 struct End {
+    first: usize,
     failure: Failure,
     files: VecDeque<usize>,
 }
@@ -120,23 +123,22 @@ impl<'a> Downloads<'a, '_> {
         });
         let mut told = Ok(());
         for (at, fate) in fates {
-            told = told.and_then(|()| self.settle(at, fate, shell, tally, progress));
+            let settled = self.settle(at, fate, shell, tally, progress);
+            told = told.and(settled);
         }
         let done = told.and(done);
-        let Some(End { failure, files }) = self.end.take() else {
+        let Some(End { first, failure, mut files }) = self.end.take() else {
             return match done {
                 Ok(()) if self.queue.left() > 0 => Err(Failure::interrupted()),
                 done => done,
             };
         };
-        let first = files.front().copied();
+        files.make_contiguous().sort_unstable();
         self.queue.put_back(files);
-        match (first, done) {
-            (_, Err(failure)) if self.is_counted => Err(failure),
-            (Some(at), _) if failure.cause == Cause::Full => {
-                self.count(shell, at, Err(failure), tally, progress)
-            }
-            (_, done) => done.and(Err(failure)),
+        match done {
+            Err(failure) if self.is_counted => Err(failure),
+            _ if failure.cause == Cause::Full => self.count(shell, first, Err(failure), tally, progress),
+            done => done.and(Err(failure)),
         }
     }
 
@@ -302,8 +304,16 @@ impl<'a> Downloads<'a, '_> {
 
     /// Nothing more is asked for because of this file, or it fares no better than one before it.
     fn ends(&mut self, at: usize, failure: Failure) {
-        let end = self.end.get_or_insert_with(|| End { failure, files: VecDeque::new() });
-        end.files.push_back(at);
+        match &mut self.end {
+            None => self.end = Some(End { first: at, failure, files: [at].into() }),
+            Some(end) => {
+                end.files.push_back(at);
+                // One that came before may be told of after, for several are named together.
+                if at < end.first {
+                    (end.first, end.failure) = (at, failure);
+                }
+            }
+        }
     }
 
     fn tell(

@@ -87,9 +87,12 @@ pub(crate) fn get(
                 }
                 let all: Vec<_> = entries.iter().filter(|entry| entry.kind == Kind::File).collect();
                 let is_empty = !all.is_empty() && folder.as_ref().is_some_and(|folder| folder.is_empty());
+                let above = dir.text_len() + 1;
                 let mut rest = all.as_slice();
                 while !rest.is_empty() {
-                    let (entries, more) = rest.split_at(together_len(rest.iter().map(|entry| entry.size)));
+                    let (entries, more) = rest.split_at(together_len(
+                        rest.iter().map(|entry| (entry.size, above + entry.name_len())),
+                    ));
                     rest = more;
                     let mut files = Vec::with_capacity(entries.len());
                     for entry in entries {

@@ -28,8 +28,14 @@ use ftp_proto::message::{Entry, Kept};
 use ftp_proto::{Name, Printable, VirtualPath};
 use std::path::{Path, PathBuf};
 
-/// Files that are compared, and then moved, together: so many at least, and more as long as they have few bytes; so many at most.
-const TOGETHER: (usize, u64, usize) = (64, 64 * 1024 * 1024, 8192);
+/// Files that are compared, and then moved, together: so many at least,
+const LEAST: usize = 64;
+/// and so many at most,
+const MOST: usize = 8192;
+/// as long as they have few bytes,
+const BYTES: u64 = 64 * 1024 * 1024;
+/// and their paths, which are held meanwhile, have few too.
+const PATHS: usize = 1024 * 1024;
 
 /// Where a walk through a tree is, and the directories that it has still to visit: for each level those beside the one it is in.
 #[derive(Debug, Default)]
@@ -164,13 +170,12 @@ pub(super) fn together<'a>(
     Ok(known)
 }
 
-/// How many of the files of these sizes are dealt with together.
-pub(super) fn together_len(sizes: impl Iterator<Item = u64>) -> usize {
-    let (least, bytes, most) = TOGETHER;
-    let mut sum: u64 = 0;
-    let taken = sizes.enumerate().take(most).take_while(|(number, size)| {
-        sum = sum.saturating_add(*size);
-        *number < least || sum <= bytes
+/// How many of the files of these sizes, whose paths are so long, are dealt with together.
+pub(super) fn together_len(files: impl Iterator<Item = (u64, usize)>) -> usize {
+    let (mut sum, mut paths) = (0_u64, 0);
+    let taken = files.enumerate().take(MOST).take_while(|(number, (size, path))| {
+        (sum, paths) = (sum.saturating_add(*size), paths + path);
+        *number < LEAST || (sum <= BYTES && paths <= PATHS)
     });
     taken.count()
 }
@@ -192,6 +197,15 @@ mod tests {
 
     fn names(names: &[&str]) -> Vec<Name> {
         names.iter().map(|name| Name::new(name).expect("a name")).collect()
+    }
+
+    #[test]
+    fn few_are_dealt_with_together_where_they_or_their_paths_are_long() {
+        let len = |size, path| together_len(std::iter::repeat_n((size, path), 20_000));
+        assert_eq!((len(1024, 20), len(0, 0)), (MOST, MOST));
+        assert_eq!((len(1024 * 1024, 20), len(1 << 50, 20)), (LEAST, LEAST));
+        assert_eq!((len(512 * 1024, 20), len(10, 4096)), (128, 256));
+        assert_eq!(together_len(std::iter::empty()), 0);
     }
 
     #[test]

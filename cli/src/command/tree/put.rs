@@ -47,9 +47,12 @@ pub(crate) fn put(
                         Left::Failed(_) => tally.fail(shell, left.failure(), &label)?,
                     }
                 }
+                let above = dir.text_len() + 1;
                 let mut rest = listing.files.as_slice();
                 while !rest.is_empty() {
-                    let (names, more) = rest.split_at(together_len(rest.iter().map(|(_, size)| *size)));
+                    let (names, more) = rest.split_at(together_len(
+                        rest.iter().map(|(name, size)| (*size, above + name.as_str().len())),
+                    ));
                     rest = more;
                     let mut files = Vec::with_capacity(names.len());
                     for (name, size) in names {
