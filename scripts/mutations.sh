@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Breaks the code in fourteen ways, one after the other, in a scratch copy, and expects a test to turn red each time. A guard that no test misses is no guard.
+# Breaks the code in sixteen ways, one after the other, in a scratch copy, and expects a test to turn red each time. A guard that no test misses is no guard.
 #
 #   scripts/mutations.sh [NUMBER]...     all of tests/mutations without one
 set -euo pipefail

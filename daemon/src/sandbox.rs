@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A wall holds for the thread that raises it and for those it starts from then on, and cannot be taken down. Behind either nothing is bound to a
-//! port or connected, nothing is run, and no link or device is made. Descriptors that are open already stay as they are.
+//! port or connected, nothing is run, and no symbolic link or device is made. Descriptors that are open already stay as they are.
 
 use crate::config::Config;
 use landlock::{
@@ -110,7 +110,7 @@ pub struct SandboxFault(String);
 
 /// Raises a wall around this thread and those that it starts from now on. What is not there cannot be reached later either.
 ///
-/// As much is denied as the kernel knows to. Before ABI 2 (Linux 5.19) a file cannot be moved between folders behind a wall, as every upload is: there
+/// As much is denied as the kernel knows to. Before ABI 2 (Linux 5.19) a file cannot be moved between folders behind a wall, as uploads are: there
 /// the wall is not raised at all.
 ///
 /// # Errors

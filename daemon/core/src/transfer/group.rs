@@ -1,7 +1,7 @@
 //! Files that arrive whole, several at once.
 //!
 //! ```text
-//!  write each ──▶ make all durable ──▶ put each in place ──▶ make their directories durable
+//!  write each ──▶ make all durable ──▶ put each in place ──▶ make their names durable
 //! ```
 //!
 //! What a disk takes most of the time for is to make something durable, and it takes hardly longer for many files than for one. Each file has its own
@@ -102,7 +102,7 @@ impl<'a> Group<'a> {
         let id = part_id(&file.put.path);
         let mut sure = true;
         let state = place.and_then(|place| {
-            let written = write(self.home, file, &*place.0, id, &mut sure)?;
+            let written = write(self.home, self.watch.as_deref(), file, &*place.0, id, &mut sure)?;
             Ok(State::Written(place, written))
         });
         self.members.push(Member { file, id, sure, state });
@@ -119,8 +119,7 @@ impl<'a> Group<'a> {
         let home = self.home;
         let written = self.members.iter_mut().filter(|member| member.state.is_ok());
         let written: Vec<_> = written.collect();
-        let watch = self.watch.as_ref().filter(|_| written.len() >= ALL_AT_ONCE);
-        let all = watch.map(|watch| watch.sync());
+        let all = self.watch.as_ref().filter(|_| !written.is_empty()).map(|watch| watch.sync());
         for member in written {
             let Ok(State::Written(_, written)) = &member.state else { continue };
             let synced = match all {
@@ -144,13 +143,17 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// Where all was synced at once, so are the names: that of a file that had none is more than a line in a directory.
     fn make_names_durable(&mut self) {
+        let is_in_place = |member: &Member<'_>| matches!(member.state, Ok(State::InPlace(..)));
+        let watch = self.watch.as_ref().filter(|_| self.members.iter().any(is_in_place));
+        let all = watch.map(|watch| watch.sync());
         let mut synced: Vec<(Arc<dyn Folder>, Result<(), _>)> = Vec::new();
         for member in &mut self.members {
             let Ok(State::InPlace((dir, _), published)) = &mut member.state else { continue };
             let known = synced.iter().rev().find(|(known, _)| Arc::ptr_eq(known, dir));
-            let result = match known {
-                Some((_, result)) => *result,
+            let result = match all.or_else(|| known.map(|(_, result)| *result)) {
+                Some(result) => result,
                 None => {
                     let result = self.home.sync_names(&**dir);
                     synced.push((Arc::clone(dir), result));
@@ -185,7 +188,14 @@ impl<'a> Group<'a> {
 }
 
 /// Checks the bytes and writes them: to a file without a name, of which a crash leaves nothing, or to a part where there are none.
-fn write(home: &Home, file: &Small, dir: &dyn Folder, id: Etag, sure: &mut bool) -> Result<Written, Fault> {
+fn write(
+    home: &Home,
+    watch: Option<&dyn Watch>,
+    file: &Small,
+    dir: &dyn Folder,
+    id: Etag,
+    sure: &mut bool,
+) -> Result<Written, Fault> {
     let Small { put, chunk, end, leftover } = file;
     let data = chunk.as_ref().map_or(&[][..], Chunk::data);
     let mut tree = Tree::new();
@@ -212,7 +222,7 @@ fn write(home: &Home, file: &Small, dir: &dyn Folder, id: Etag, sure: &mut bool)
     if *leftover {
         drop_leftover(home, id, sure)?;
     }
-    let unnamed = home.unnamed(dir)?;
+    let unnamed = home.unnamed(dir, watch)?;
     let is_part = unnamed.is_none();
     let file = unnamed.map_or_else(|| create(home, id, sure), Ok)?;
     file.write_all_at(data, 0).during("write a file")?;

@@ -106,7 +106,8 @@ impl Folder for Directory {
 
     fn link(&self, file: &dyn OpenFile, leaf: &str) -> Result<(), Errno> {
         let file = (file as &dyn Any).downcast_ref::<File>().ok_or(Errno::XDEV)?;
-        // Since Linux 6.10 whoever opened it may do so; before, only the superuser.
+        // Since Linux 6.10 whoever opened it may do so, with the credentials that it had then: those of one process, all of whose threads are behind the
+        // same walls. Before, only the superuser.
         rustix::fs::linkat(file, "", &self.0, leaf, AtFlags::EMPTY_PATH)
     }
 

@@ -54,7 +54,7 @@ pub struct Home {
     trees: Option<Box<dyn Folder>>,
     /// Another process has it open as well: nothing is made in it.
     beside: bool,
-    /// Files can be made without a name, and named later.
+    /// Files can be made without a name, and named later. Only on disks of which that is known: ZFS waits for the disk at each name.
     unnamed: bool,
     /// Held from looking at a name to changing it, so that what is reported as freed or replaced is exact. Never held over a sync.
     names: Mutex<()>,
@@ -98,7 +98,7 @@ impl Home {
         home.sync(&*users)?;
         home.sync(&*home.folder)?;
         home.tidy_parts()?;
-        home.unnamed = home.names_unnamed();
+        home.unnamed = home.parts.watch().is_ok() && home.names_unnamed();
         Ok(home)
     }
 

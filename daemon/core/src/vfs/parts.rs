@@ -1,7 +1,7 @@
 //! The folder of unfinished uploads: `<id>.part` with the bytes and `<id>.cv` with what they should be.
 
 use super::explain::denied;
-use super::{Folder, Home, OpenFile, look};
+use super::{Durability, Folder, Home, OpenFile, Watch, look};
 use crate::fault::{During as _, Fault};
 use ftp_proto::message::{Kind, PartEntry};
 use ftp_proto::sidecar::{HEADER_MAX, Sidecar};
@@ -42,14 +42,20 @@ impl Home {
         named == Err(Errno::EXIST)
     }
 
-    /// Makes a file without a name for a directory of the home; none where that cannot be done.
-    pub(crate) fn unnamed(&self, dir: &dyn Folder) -> Result<Option<Box<dyn OpenFile>>, Fault> {
-        if !self.unnamed {
+    /// Makes a file without a name for a directory of the home; none where that cannot be done, or is not safe: a disk may forget what was synced before it
+    /// had a name, and that it has one, unless all of it is synced.
+    pub(crate) fn unnamed(
+        &self,
+        dir: &dyn Folder,
+        watch: Option<&dyn Watch>,
+    ) -> Result<Option<Box<dyn OpenFile>>, Fault> {
+        if !self.unnamed || (self.durability == Durability::Full && watch.is_none()) {
             return Ok(None);
         }
         match dir.create_unnamed() {
             Ok(file) => Ok(Some(file)),
-            Err(Errno::OPNOTSUPP) => Ok(None),
+            // In a directory that is gone nothing can be made; what is to be moved there is told so.
+            Err(Errno::OPNOTSUPP | Errno::NOENT | Errno::PERM) => Ok(None),
             Err(error) => Err(error).during("make a file"),
         }
     }

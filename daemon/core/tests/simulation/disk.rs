@@ -6,7 +6,8 @@
 //! An *ordered* disk has one journal for all names, as ext4 and XFS do: each sync makes durable what was done to names before, and a crash keeps
 //! what was done up to some moment. A disk that is not keeps just what was asked for, and of the rest whatever it likes.
 //!
-//! A file that has no name has one inode, as any other, and a crash before it has a name leaves nothing of it; not each disk has such files.
+//! A crash leaves nothing of a file that has no name. On a disk that is not ordered a sync of it keeps nothing, for it is gone at a crash in any case, and its
+//! first name is durable only with everything else; not each disk has such files.
 //!
 //! A `Watch` makes all of it durable. When that fails it takes what was not durable of every file with it, and each file tells of that once more when it
 //! is synced by itself.
@@ -97,6 +98,8 @@ struct FileNode {
     mtime: Time,
     ctime: Time,
     links: u64,
+    /// It was made without a name.
+    unnamed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -592,7 +595,12 @@ impl Folder for Dir {
         }
         let now = state.now();
         let at = state.nodes.len();
-        state.nodes.push(Node::File(FileNode { mtime: now, ctime: now, ..FileNode::default() }));
+        state.nodes.push(Node::File(FileNode {
+            mtime: now,
+            ctime: now,
+            unnamed: true,
+            ..FileNode::default()
+        }));
         Ok(Box::new(File { disk: self.disk.clone(), at }))
     }
 
@@ -649,7 +657,11 @@ impl Folder for Dir {
         let mut state = self.disk.state();
         state.call_to_sync()?;
         let (at, ordered) = (self.at, state.ordered);
-        state.commit(|_, change| ordered || change.touches(at));
+        let is_first = |change: &Change, nodes: &[Node]| {
+            change.from.is_none() && matches!(&nodes[change.node], Node::File(file) if file.unnamed)
+        };
+        let first: Vec<bool> = state.journal.iter().map(|change| is_first(change, &state.nodes)).collect();
+        state.commit(|number, change| ordered || (change.touches(at) && !first[number]));
         Ok(())
     }
 
@@ -742,8 +754,12 @@ impl OpenFile for File {
         if std::mem::take(&mut file.lost) {
             return Err(Errno::IO.into());
         }
-        file.sync();
-        if state.ordered {
+        let ordered = state.ordered;
+        let file = state.file(self.at)?;
+        if ordered || file.links > 0 {
+            file.sync();
+        }
+        if ordered {
             state.commit(|_, _| true);
         }
         Ok(())

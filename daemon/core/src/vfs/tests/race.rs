@@ -305,3 +305,23 @@ fn an_upload_is_never_put_in_place_outside() {
         },
     });
 }
+
+#[test]
+fn a_file_is_never_named_outside() {
+    race(&Call {
+        name: "make and name",
+        jailed: |arena, folder| {
+            let (home, at) = (&arena.ground.home, path(&format!("{folder}/made")));
+            let (dir, leaf) = home.parent(&at)?;
+            if let Some(file) = home.unnamed(&*dir, home.watch().as_deref())? {
+                assert!(home.name(&*file, &*dir, leaf, &at)?, "nothing is there");
+                dir.unlink(leaf).expect("there");
+            }
+            Ok(false)
+        },
+        naive: |_, folder| {
+            fs::write(folder.join("made"), "")?;
+            fs::remove_file(folder.join("made")).map(|()| false)
+        },
+    });
+}
