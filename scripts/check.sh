@@ -123,10 +123,10 @@ step lints
 cargo clippy --workspace --all-targets --locked -- -D warnings
 step documentation
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
-step tests
-cargo test --workspace --locked
 step fuzzing
 fuzz
+step tests
+cargo test --workspace --locked
 # A report, not a condition.
 step "instructions of fixed workloads"
 scripts/instructions.sh || echo "they cannot be counted here"

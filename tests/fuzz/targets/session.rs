@@ -75,7 +75,7 @@ struct World {
 
 impl World {
     fn new(script: &Script) -> Self {
-        let (now, disk, mut users) = (*EPOCH, Disk::new(true), USERS.clone());
+        let (now, disk, mut users) = (*EPOCH, Disk::new(true, true), USERS.clone());
         for user in users.users.values_mut() {
             user.quota = script.has(TIGHT).then_some(2_000);
         }

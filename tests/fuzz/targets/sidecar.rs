@@ -73,7 +73,7 @@ fn chunks(size: usize, from: usize) -> Vec<Chunk> {
 }
 
 fn upload(flags: u8, size: usize, sidecar: &[u8], part: &[u8]) {
-    let disk = Disk::new(true);
+    let disk = Disk::new(true, true);
     let path = VirtualPath::new("/f").expect("good");
     let put = Put { path, size: size as u64, mtime: 7, eager: false, restart: false, md5: false };
     let home = left(&disk, &put, sidecar, part);
