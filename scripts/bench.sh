@@ -101,7 +101,7 @@ finish() {
     [ -z "$slow" ] || rm -rf -- "$slow"
 }
 trap finish EXIT
-trap 'exit 143' TERM INT
+trap 'exit 143' TERM INT HUP
 fast=$(mktemp -d /dev/shm/ftp-bench.XXXXXX)
 slow=$(mktemp -d "$disk/ftp-bench.XXXXXX")
 chmod 755 "$fast" "$slow"

@@ -62,10 +62,11 @@ while IFS= read -r row; do
 done <<<"$rows"
 [ ${#chosen[@]} -gt 0 ] || { echo "torture.sh: no row has any of these words in it" >&2; exit 2; }
 
-logs=$(mktemp -d "${TMPDIR:-/tmp}/torture.XXXXXX")
-broken=0
+logs='' broken=0
 # What broke is kept, to be read.
-trap '[ $broken -gt 0 ] || rm -rf -- "$logs"' EXIT
+trap '[ $broken -gt 0 ] || [ -z "$logs" ] || rm -rf -- "$logs"' EXIT
+trap 'exit 143' TERM INT HUP
+logs=$(mktemp -d "${TMPDIR:-/tmp}/torture.XXXXXX")
 cargo build --quiet --locked -p ftp-daemon -p ftp-cli
 cargo test --quiet --locked --no-run -p ftp-core -p ftp-tests
 printf '%-58s %10s %9s  %s\n' promise trials failures "at most, with 95 % confidence"

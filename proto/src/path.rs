@@ -133,7 +133,9 @@ impl VirtualPath {
         if path.byte_len() > PATH { Err(PathFault::TooLong) } else { Ok(path) }
     }
 
-    fn byte_len(&self) -> usize {
+    /// The bytes of its text; none for the user's home.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
         self.names.iter().map(|name| 1 + name.as_str().len()).sum()
     }
 
@@ -141,12 +143,6 @@ impl VirtualPath {
     #[must_use]
     pub fn names(&self) -> &[Name] {
         &self.names
-    }
-
-    /// The bytes of its text.
-    #[must_use]
-    pub fn text_len(&self) -> usize {
-        self.names.iter().map(|name| 1 + name.as_str().len()).sum::<usize>().max(1)
     }
 
     /// True for the user's home itself.

@@ -101,7 +101,7 @@ impl<T> Window<T> {
 
 /// What a request with that path takes at most: a quote and a backslash are escaped.
 pub(crate) fn request_len(path: &VirtualPath) -> usize {
-    path.names().iter().map(|name| 1 + 2 * name.as_str().len()).sum::<usize>() + 96
+    2 * path.byte_len() + 96
 }
 
 impl Client {

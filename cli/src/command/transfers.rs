@@ -193,7 +193,7 @@ fn get_files(
     let folder = folder.map(|folder| folder.map(Arc::new));
     while !files.is_empty() {
         let (some, more) = files
-            .split_at(tree::together_len(files.iter().map(|one| (one.entry.size, one.remote.text_len()))));
+            .split_at(tree::together_len(files.iter().map(|one| (one.entry.size, one.remote.byte_len()))));
         files = more;
         let mut downloads = Vec::with_capacity(some.len());
         for one in some {
@@ -361,7 +361,7 @@ fn put_files(
         let mut paths = HashSet::new();
         let apart = files.iter().take_while(|one| paths.insert(&one.remote));
         let (some, more) =
-            files.split_at(tree::together_len(apart.map(|one| (one.size, one.remote.text_len()))));
+            files.split_at(tree::together_len(apart.map(|one| (one.size, one.remote.byte_len()))));
         files = more;
         let paths: Vec<_> = some.iter().map(|one| one.remote.clone()).collect();
         let found =

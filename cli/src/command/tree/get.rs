@@ -87,7 +87,7 @@ pub(crate) fn get(
                 }
                 let all: Vec<_> = entries.iter().filter(|entry| entry.kind == Kind::File).collect();
                 let is_empty = !all.is_empty() && folder.as_ref().is_some_and(|folder| folder.is_empty());
-                let above = dir.text_len() + 1;
+                let above = dir.byte_len() + 1;
                 let mut rest = all.as_slice();
                 while !rest.is_empty() {
                     let (entries, more) = rest.split_at(together_len(

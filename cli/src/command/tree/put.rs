@@ -47,7 +47,7 @@ pub(crate) fn put(
                         Left::Failed(_) => tally.fail(shell, left.failure(), &label)?,
                     }
                 }
-                let above = dir.text_len() + 1;
+                let above = dir.byte_len() + 1;
                 let mut rest = listing.files.as_slice();
                 while !rest.is_empty() {
                     let (names, more) = rest.split_at(together_len(

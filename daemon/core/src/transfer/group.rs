@@ -239,16 +239,14 @@ fn put_in_place(
     put: &Put,
     sure: &mut bool,
 ) -> Result<Option<u64>, Fault> {
+    if !is_part && home.name(&**file, dir, leaf, &put.path)? {
+        return Ok(None);
+    }
     let part = part_name(id);
-    if !is_part {
-        if home.name(&**file, dir, leaf, &put.path)? {
-            return Ok(None);
-        }
+    if !is_part && !home.name_part(&**file, &part)? {
+        drop_leftover(home, id, sure)?;
         if !home.name_part(&**file, &part)? {
-            drop_leftover(home, id, sure)?;
-            if !home.name_part(&**file, &part)? {
-                return Err(Fault::Bug("a part that was removed is there"));
-            }
+            return Err(Fault::Bug("a part that was removed is there"));
         }
     }
     home.place(&part, dir, leaf, &put.path)

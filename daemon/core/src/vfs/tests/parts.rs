@@ -110,3 +110,14 @@ fn a_file_without_a_name_gets_a_free_one_and_leaves_nothing_otherwise() {
     assert!(ground.home.name_part(&*part, "x.part").expect("named"));
     assert!(!ground.home.name_part(&*file, "x.part").expect("the disk works"), "it is taken");
 }
+
+#[test]
+fn in_a_directory_that_is_gone_no_file_is_made_and_that_is_no_failure() {
+    let ground = Ground::new();
+    ground.mkdir("d");
+    let at = path("/d/x");
+    let (dir, _) = ground.home.parent(&at).expect("there");
+    ground.home.rmdir(&path("/d")).expect("empty");
+    let made = ground.home.unnamed(&*dir, ground.home.watch().as_deref());
+    assert!(made.expect("the disk works").is_none());
+}
