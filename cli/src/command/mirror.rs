@@ -105,11 +105,12 @@ fn there(
     let remote = shell.remote(to.unwrap_or(name.as_str()))?;
     let label = Printable(name.as_str()).to_string();
     let mut count = Count::new(shell.console, shell.manner.progress);
-    tree::count_here(&local, remote.names().len(), &shell.session.interrupt(), &mut count)?;
+    let listing = tree::count_here(&local, remote.names().len(), &shell.session.interrupt(), &mut count)?;
     let (files, bytes) = count.end();
     let mut progress = Progress::many(shell.console, shell.manner.progress, files, bytes);
     let mut tally = Tally::new(Op::Put);
-    let done = tree::put(shell, &local, &remote, &label, how, &mut tally, &mut progress);
+    let source = tree::Source { path: &local, listing };
+    let done = tree::put(shell, source, &remote, &label, how, &mut tally, &mut progress);
     let target = given.opt_present("delete").then_some(Target::There { dir: &remote, source: &local });
     end(shell, done, target, &label, how, tally, progress)
 }

@@ -320,9 +320,12 @@ fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     }
     let interrupt = shell.session.interrupt();
     let mut count = Count::new(shell.console, shell.manner.progress);
+    // Of several folders, none is held while others are counted.
+    let mut listed = None;
     for one in &offered {
         if one.is_dir {
-            tree::count_here(&one.local, one.remote.names().len(), &interrupt, &mut count)?;
+            let flat = tree::count_here(&one.local, one.remote.names().len(), &interrupt, &mut count)?;
+            listed = flat.filter(|_| offered.len() == 1);
         } else {
             count.add(one.size);
         }
@@ -341,7 +344,8 @@ fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let done = offered.chunk_by(files_together).try_for_each(|some| match some {
         [one] if one.is_dir => {
             let (tally, progress) = (&mut tally, &mut progress);
-            tree::put(shell, &one.local, &one.remote, &one.label, &words.how, tally, progress)
+            let source = tree::Source { path: &one.local, listing: listed.take() };
+            tree::put(shell, source, &one.remote, &one.label, &words.how, tally, progress)
         }
         files => put_files(shell, files, &words.how, &mut tally, &mut progress),
     });

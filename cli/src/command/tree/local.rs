@@ -93,31 +93,33 @@ fn is_part(folder: &Path, name: &str) -> bool {
     is_hidden_part(name) && fs::exists(folder.join(other)).unwrap_or(false)
 }
 
-/// Counts the files below a folder. What cannot be listed counts for nothing: it is said when its turn comes.
+/// Counts the files below a folder. What cannot be listed counts for nothing: it is said when its turn comes. Gives what is in it, if no folder is.
 pub(crate) fn count(
     top: &Path,
     depth: usize,
     interrupt: &Interrupt,
     count: &mut Count<'_>,
-) -> Result<(), Failure> {
-    let mut trail = Trail::default();
+) -> Result<Option<Listing>, Failure> {
+    let (mut trail, mut flat) = (Trail::default(), None);
     loop {
         count.tick();
         match list(&trail.local(top), depth + trail.here().len()) {
             Err(failure) if trail.here().is_empty() => return Err(failure),
             Err(_) => {}
-            Ok(listing) => {
+            Ok(mut listing) => {
                 for (_, size) in &listing.files {
                     count.add(*size);
                 }
-                trail.enter(listing.dirs);
+                let dirs = std::mem::take(&mut listing.dirs);
+                flat = (trail.here().is_empty() && dirs.is_empty()).then_some(listing);
+                trail.enter(dirs);
             }
         }
         if interrupt.is_set() {
             return Err(Failure::interrupted());
         }
         if !trail.next() {
-            return Ok(());
+            return Ok(flat);
         }
     }
 }

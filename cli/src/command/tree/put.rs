@@ -3,7 +3,7 @@
 use super::super::retry::keep_trying;
 use super::super::single::{How, Known, Task, begin, consider_put, put_one};
 use super::super::{Shell, files};
-use super::local::{Left, list};
+use super::local::{Left, Listing, list};
 use super::{Tally, Trail, find, list_there, together, together_len, uploads};
 use crate::event::Op;
 use crate::failure::{Cause, Failure};
@@ -14,10 +14,16 @@ use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Code, VirtualPath};
 use std::path::{Path, PathBuf};
 
+/// A folder here, and what is in it, if it was listed just now.
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) listing: Option<Listing>,
+}
+
 /// Uploads a folder. `label` is the name of the tree.
 pub(crate) fn put(
     shell: &mut Shell<'_>,
-    top: &Path,
+    Source { path: top, listing: mut known }: Source<'_>,
     remote: &VirtualPath,
     label: &str,
     how: &How,
@@ -33,7 +39,7 @@ pub(crate) fn put(
     loop {
         let folder = trail.local(top);
         let entered = trail.there(remote).and_then(|dir| {
-            let listing = list(&folder, dir.names().len())?;
+            let listing = known.take().map_or_else(|| list(&folder, dir.names().len()), Ok)?;
             let there = enter(shell, &dir, trail.here().is_empty(), how, progress)?;
             Ok((listing, there, dir))
         });
@@ -172,7 +178,6 @@ fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::tree::local::Listing;
     use ftp_proto::Name;
 
     #[test]
