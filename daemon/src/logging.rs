@@ -14,6 +14,7 @@ use line::LineDrain;
 use slog::{Drain as _, Logger, debug, error, info, o, warn};
 use slog_async::{Async, OverflowStrategy};
 use slog_term::{PlainSyncDecorator, TermDecorator};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
@@ -106,11 +107,11 @@ impl Logs {
                 let path = path.to_string();
                 let to = to.as_ref().map(ToString::to_string);
                 info!(self.operate, "";
-                    "op" => *op, "user" => user.as_str(), "peer" => peer.to_string(),
-                    "bytes" => *bytes, "took" => seconds(*took), "rate" => rate(*bytes, *took),
+                    "op" => *op, "user" => user.as_str(), "peer" => %peer,
+                    "bytes" => *bytes, "took" => %Seconds(*took), "rate" => rate(*bytes, *took),
                     "blake3" => root.map_or_else(|| "-".to_owned(), |root| root.to_string()),
                     "result" => result.map_or_else(word, |()| "ok".to_owned()),
-                    "path" => Printable(&path).to_string(),
+                    "path" => %Printable(&path),
                     "to" => to.map(|to| Printable(&to).to_string()));
             }
             Audit::Charged { peer, offence } => {
@@ -131,13 +132,13 @@ impl Logs {
         let user = Printable(user).to_string();
         match event {
             LoginEvent::Accepted { by, took } => {
-                info!(self.login, ""; "event" => "login", "ip" => ip, "port" => port, "by" => *by, "took" => seconds(*took), "user" => user);
+                info!(self.login, ""; "event" => "login", "ip" => ip, "port" => port, "by" => *by, "took" => %Seconds(*took), "user" => user);
             }
             LoginEvent::Refused { why, code } => {
                 info!(self.login, ""; "event" => "refused", "ip" => ip, "port" => port, "why" => *why, "code" => word(*code), "user" => user);
             }
             LoginEvent::Ended { why, after, received, sent } => {
-                info!(self.login, ""; "event" => "logout", "ip" => ip, "port" => port, "why" => *why, "after" => seconds(*after),
+                info!(self.login, ""; "event" => "logout", "ip" => ip, "port" => port, "why" => *why, "after" => %Seconds(*after),
                     "received" => *received, "sent" => *sent, "user" => user);
             }
         }
@@ -166,7 +167,7 @@ impl Logs {
 }
 
 fn logger(
-    drain: impl slog::Drain<Ok = impl Send, Err = impl std::fmt::Debug> + Send + 'static,
+    drain: impl slog::Drain<Ok = impl Send, Err = impl fmt::Debug> + Send + 'static,
     guards: &mut Vec<slog_async::AsyncGuard>,
 ) -> Logger {
     let (drain, guard) = Async::new(drain.ignore_res())
@@ -181,8 +182,13 @@ fn word(code: ftp_proto::Code) -> String {
     serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.3}", time.as_secs_f64())
+/// To the millisecond.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0.as_secs(), self.0.subsec_millis())
+    }
 }
 
 /// Bytes in a second.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod reply;
+mod request;
 
 pub use answer::{
     Account, Done, Entry, GetBegin, GetEnd, Info, Kind, Listed, LoggedIn, Page, PartEntry, Parts,
@@ -255,8 +256,12 @@ impl Request {
             #[serde(borrow, default)]
             op: std::borrow::Cow<'a, str>,
         }
-        match serde_json::from_slice::<Self>(json) {
-            Ok(request) if request.id == 0 || request.id > INTEGER => Err(Bad::Malformed(WireFault::Message)),
+        let request = match serde_json::from_slice(json) {
+            Ok(request::Transfer(request)) => Ok(request),
+            Err(_) => serde_json::from_slice(json),
+        };
+        match request {
+            Ok(Self { id, .. }) if id == 0 || id > INTEGER => Err(Bad::Malformed(WireFault::Message)),
             Ok(request) => Ok(request),
             Err(_) => {
                 let envelope: Envelope<'_> =

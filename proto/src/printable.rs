@@ -11,6 +11,9 @@ pub struct Printable<'a>(pub &'a str);
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
+        if is_plain(self.0) && !self.0.contains('\\') {
+            return f.write_str(self.0);
+        }
         for c in self.0.chars() {
             match c {
                 '\\' => f.write_str("\\\\")?,
@@ -36,7 +39,12 @@ impl fmt::Display for Blotted<'_> {
 /// Nothing in a text would be escaped but backslashes.
 #[must_use]
 pub fn is_printable(text: &str) -> bool {
-    !text.chars().any(is_unsafe)
+    is_plain(text) || !text.chars().any(is_unsafe)
+}
+
+/// As most texts are: it has no other bytes than those of printable ASCII.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn is_unsafe(c: char) -> bool {

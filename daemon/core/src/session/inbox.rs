@@ -20,6 +20,17 @@ pub(super) enum Item {
     End(PutEnd),
 }
 
+impl Item {
+    /// That of a request.
+    fn id(&self) -> Option<u64> {
+        match self {
+            Self::Request(request) => Some(request.id),
+            Self::Refused(id, _) => Some(*id),
+            Self::Chunk(_) | Self::End(_) => None,
+        }
+    }
+}
+
 /// What one frame was.
 #[derive(Debug)]
 pub(super) enum Read {
@@ -49,6 +60,8 @@ pub(super) struct Inbox {
     requests: VecDeque<usize>,
     /// Their sum.
     bytes: usize,
+    /// No request so far had a higher id: that of a client that counts its requests need not be looked for.
+    highest: u64,
     /// The put that waits for its `begin`: what is sent before that would be in the way of its chunks.
     opening: Option<u64>,
     /// The put whose chunks and `put_end` are being read.
@@ -93,13 +106,19 @@ impl Inbox {
     }
 
     fn message(&mut self, json: &[u8], current: &dyn Fn(u64) -> bool) -> Result<Read, Refusal> {
-        let request = match Request::parse(json) {
+        let parsed = Request::parse(json);
+        let id = match &parsed {
+            Ok(Request { id, .. }) | Err(Bad::Members { id } | Bad::Unsupported { id }) => *id,
+            Err(Bad::Malformed(_)) => 0,
+        };
+        let highest = self.highest;
+        self.highest = highest.max(id);
+        let is_taken = |inbox: &Self| id <= highest && inbox.is_taken(id, current);
+        let request = match parsed {
             Ok(request) => request,
             Err(Bad::Malformed(fault)) => return Err(fatal(fault)),
             Err(_) if self.is_reading_put() => return Err(out_of_place()),
-            Err(Bad::Members { id } | Bad::Unsupported { id }) if self.is_taken(id, current) => {
-                return Err(same_id());
-            }
+            Err(_) if is_taken(self) => return Err(same_id()),
             Err(Bad::Members { id }) => {
                 if explain::is_eager_put(json) {
                     self.swallow_put(id);
@@ -111,7 +130,7 @@ impl Inbox {
             }
         };
         match request.op {
-            Op::Ping | Op::Abort { .. } if self.is_taken(request.id, current) => Err(same_id()),
+            Op::Ping | Op::Abort { .. } if is_taken(self) => Err(same_id()),
             Op::Ping => Ok(Read::Ping(request.id)),
             Op::Abort { target } => Ok(Read::Abort { id: request.id, target }),
             Op::PutEnd(end) if self.put == Some(request.id) => {
@@ -126,7 +145,7 @@ impl Inbox {
                 let refusal = Refusal::new(Code::BadRequest, "there is no put of that id to end");
                 Ok(self.queue(Item::Refused(request.id, refusal), json.len()))
             }
-            _ if self.is_taken(request.id, current) => Err(same_id()),
+            _ if is_taken(self) => Err(same_id()),
             Op::Put(Put { eager: true, .. }) if !self.user => {
                 self.swallow_put(request.id);
                 Ok(self.queue(Item::Refused(request.id, explain::not_logged_in()), json.len()))
@@ -172,12 +191,7 @@ impl Inbox {
 
     /// A request with that id is being carried out or waits.
     fn is_taken(&self, id: u64, current: &dyn Fn(u64) -> bool) -> bool {
-        current(id)
-            || self.items.iter().any(|item| match item {
-                Item::Request(request) => request.id == id,
-                Item::Refused(refused, _) => *refused == id,
-                Item::Chunk(_) | Item::End(_) => false,
-            })
+        current(id) || self.items.iter().any(|item| item.id() == Some(id))
     }
 
     /// The chunks of `put` may come now: it was answered `begin`.
