@@ -376,14 +376,15 @@ fn put_files(
             match found {
                 Ok(there) => {
                     let there = there.as_ref();
-                    uploads.push(tree::Upload { label, remote, local, there, size: one.size });
+                    let upload = tree::Upload { label, remote, local, size: one.size };
+                    uploads.push(tree::Offer { upload, there });
                 }
                 Err(failure) => {
                     tally.count(shell, Err(failure.clone()), &label, one.size, progress)?;
                 }
             }
         }
-        tree::put_some(shell, &uploads, how, tally, progress)?;
+        tree::put_some(shell, uploads, how, tally, progress)?;
     }
     Ok(())
 }

@@ -13,8 +13,9 @@ mod uploads;
 pub(super) use get::{File as Download, Top, count as count_there, get, some as get_some};
 pub(super) use local::{Left, Listing, count as count_here, list as list_here};
 pub(super) use prune::{Target, prune};
-pub(super) use put::{File as Upload, Source, put, some as put_some};
+pub(super) use put::{File as Offer, Source, put, some as put_some};
 pub(super) use tally::{Tally, stopped};
+pub(super) use uploads::Upload;
 
 use super::Shell;
 use super::retry::{Patient, keep_trying};

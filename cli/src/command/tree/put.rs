@@ -1,10 +1,11 @@
 //! A folder of this side goes to the server.
 
 use super::super::retry::keep_trying;
-use super::super::single::{How, Known, Task, begin, consider_put, put_one};
+use super::super::single::{How, Known, begin, consider_put, put_one};
 use super::super::{Shell, files};
 use super::local::{Left, Listing, list};
-use super::{Tally, Trail, find, list_there, together, together_len, uploads};
+use super::uploads::{Upload, Uploads};
+use super::{LEAST, Tally, Trail, find, list_there, together, together_len};
 use crate::event::Op;
 use crate::failure::{Cause, Failure};
 use crate::progress::Progress;
@@ -12,7 +13,7 @@ use crate::transfer::Opened;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Code, VirtualPath};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A folder here, and what is in it, if it was listed just now.
 pub(crate) struct Source<'a> {
@@ -23,13 +24,40 @@ pub(crate) struct Source<'a> {
 /// Uploads a folder. `label` is the name of the tree.
 pub(crate) fn put(
     shell: &mut Shell<'_>,
-    Source { path: top, listing: mut known }: Source<'_>,
+    source: Source<'_>,
     remote: &VirtualPath,
     label: &str,
     how: &How,
     tally: &mut Tally,
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
+    let mut uploads = Uploads::new(how);
+    let done = walk(shell, source, remote, label, &mut uploads, tally, progress);
+    end(done, shell, &mut uploads, tally, progress)
+}
+
+/// Waits for what is in flight, or stops it where something has failed.
+fn end(
+    done: Result<(), Failure>,
+    shell: &mut Shell<'_>,
+    uploads: &mut Uploads<'_>,
+    tally: &mut Tally,
+    progress: &mut Progress<'_>,
+) -> Result<(), Failure> {
+    let done = done.and_then(|()| uploads.finish(shell, tally, progress));
+    done.inspect_err(|_| uploads.stop(shell, tally, progress))
+}
+
+fn walk(
+    shell: &mut Shell<'_>,
+    Source { path: top, listing: mut known }: Source<'_>,
+    remote: &VirtualPath,
+    label: &str,
+    uploads: &mut Uploads<'_>,
+    tally: &mut Tally,
+    progress: &mut Progress<'_>,
+) -> Result<(), Failure> {
+    let how = uploads.how;
     let mut trail = Trail::default();
     if !how.dry_run
         && let Err(failure) = keep_trying(shell, progress, |shell, _| files::mkdir_all(shell, remote))
@@ -38,8 +66,12 @@ pub(crate) fn put(
     }
     loop {
         let folder = trail.local(top);
-        let entered = trail.there(remote).and_then(|dir| {
+        let listed = trail.there(remote).and_then(|dir| {
             let listing = known.take().map_or_else(|| list(&folder, dir.names().len()), Ok)?;
+            Ok((listing, dir))
+        });
+        uploads.finish(shell, tally, progress)?;
+        let entered = listed.and_then(|(listing, dir)| {
             let there = enter(shell, &dir, trail.here().is_empty(), how, progress)?;
             Ok((listing, there, dir))
         });
@@ -56,9 +88,10 @@ pub(crate) fn put(
                 let above = dir.byte_len() + 1;
                 let mut rest = listing.files.as_slice();
                 while !rest.is_empty() {
-                    let (names, more) = rest.split_at(together_len(
-                        rest.iter().map(|(name, size)| (*size, above + name.as_str().len())),
-                    ));
+                    // Where nothing is there is nothing to compare.
+                    let sizes = rest.iter().map(|(name, size)| (*size, above + name.as_str().len()));
+                    let len = if there.is_empty() { rest.len().min(LEAST) } else { together_len(sizes) };
+                    let (names, more) = rest.split_at(len);
                     rest = more;
                     let mut files = Vec::with_capacity(names.len());
                     for (name, size) in names {
@@ -67,7 +100,10 @@ pub(crate) fn put(
                             Ok(remote) => {
                                 let there = find(&there, name);
                                 let local = folder.join(name.as_str());
-                                files.push(File { label, remote, local, there, size: *size });
+                                files.push(File {
+                                    there,
+                                    upload: Upload { label, remote, local, size: *size },
+                                });
                             }
                             Err(fault) => {
                                 let failure = Failure::new(Cause::NotPermitted, fault.to_string());
@@ -75,7 +111,7 @@ pub(crate) fn put(
                             }
                         }
                     }
-                    some(shell, &files, how, tally, progress)?;
+                    consider(shell, files, uploads, tally, progress)?;
                 }
                 trail.enter(listing.dirs);
             }
@@ -111,68 +147,86 @@ fn enter(
     }
 }
 
-/// One file of a folder.
+/// One file, and what has its name at the server.
 pub(crate) struct File<'a> {
-    pub(crate) label: String,
-    pub(crate) remote: VirtualPath,
-    pub(crate) local: PathBuf,
-    /// What has its name at the server.
+    pub(crate) upload: Upload,
     pub(crate) there: Option<&'a Entry>,
-    pub(crate) size: u64,
 }
 
 /// Uploads some files.
 pub(crate) fn some(
     shell: &mut Shell<'_>,
-    files: &[File<'_>],
+    files: Vec<File<'_>>,
     how: &How,
     tally: &mut Tally,
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
-    let known = match (compare(shell, files, how, progress), files) {
+    let mut uploads = Uploads::new(how);
+    let done = consider(shell, files, &mut uploads, tally, progress);
+    end(done, shell, &mut uploads, tally, progress)
+}
+
+/// Uploads the large ones of some files, and has the small ones follow.
+fn consider(
+    shell: &mut Shell<'_>,
+    files: Vec<File<'_>>,
+    uploads: &mut Uploads<'_>,
+    tally: &mut Tally,
+    progress: &mut Progress<'_>,
+) -> Result<(), Failure> {
+    let how = uploads.how;
+    let alike = alike(&files, how);
+    if !alike.is_empty() {
+        uploads.finish(shell, tally, progress)?;
+    }
+    let known = match (compare(shell, &files, &alike, progress), files.as_slice()) {
         (Ok(known), _) => known,
-        (Err(failure), [file, ..]) if failure.cause != Cause::Interrupted => {
-            return tally.count(shell, Err(failure), &file.label, file.size, progress);
+        (Err(failure), [File { upload, .. }, ..]) if failure.cause != Cause::Interrupted => {
+            return tally.count(shell, Err(failure), &upload.label, upload.size, progress);
         }
         (Err(failure), _) => return Err(failure),
     };
-    let mut small = Vec::new();
-    for (file, known) in files.iter().zip(known) {
-        let task = Task { remote: &file.remote, local: file.local.as_path(), label: &file.label, how };
-        let is_small = file.size <= CHUNK as u64;
-        // What is asked about, and what goes by itself, comes after what was before it.
-        if !is_small || (file.there.is_some() && shell.replace.asks()) {
-            uploads::send(shell, &std::mem::take(&mut small), how, tally, progress)?;
+    for (File { upload, there }, known) in files.into_iter().zip(known) {
+        let task = upload.task(how);
+        let is_small = upload.size <= CHUNK as u64;
+        let is_compared = |entry: &Entry| matches!(known, Known::Nothing) && entry.size == upload.size;
+        // What is asked about, compared by itself, or goes by itself, comes after what was before it.
+        if !is_small || there.is_some_and(|entry| shell.replace.asks() || is_compared(entry)) {
+            uploads.finish(shell, tally, progress)?;
         }
         let result = if is_small {
-            if file.there.is_some() {
-                begin(progress, &task, Op::Put, &file.local, file.size);
+            if there.is_some() {
+                begin(progress, &task, Op::Put, &upload.local, upload.size);
             }
-            consider_put(shell, &task, file.size, file.there, known, progress)
+            consider_put(shell, &task, upload.size, there, known, progress)
         } else {
-            put_one(shell, &task, file.there, known, progress).map(Some)
+            put_one(shell, &task, there, known, progress).map(Some)
         };
         match result.transpose() {
-            None => small.push(file),
-            Some(result) => tally.count(shell, result, &file.label, file.size, progress)?,
+            None => uploads.add(upload, shell, tally, progress)?,
+            Some(result) => tally.count(shell, result, &upload.label, upload.size, progress)?,
         }
     }
-    uploads::send(shell, &small, how, tally, progress)
+    Ok(())
 }
 
-/// Hashes those that are there with the same size, many at once.
+/// The places of those that are there with the same size.
+fn alike(files: &[File<'_>], how: &How) -> Vec<usize> {
+    let is_alike = |File { upload, there }: &File<'_>| {
+        there.is_some_and(|entry| entry.kind == Kind::File && entry.size == upload.size)
+    };
+    (0..files.len()).filter(|at| !how.md5 && is_alike(&files[*at])).collect()
+}
+
+/// Hashes those at the places `alike` on both sides, many at once.
 fn compare(
     shell: &mut Shell<'_>,
     files: &[File<'_>],
-    how: &How,
+    alike: &[usize],
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Known>, Failure> {
-    let is_alike =
-        |file: &File<'_>| file.there.is_some_and(|entry| entry.kind == Kind::File && entry.size == file.size);
-    let alike = (0..files.len()).filter(|at| !how.md5 && is_alike(&files[*at]));
-    let alike: Vec<_> = alike.collect();
-    let path = |at: usize| &files[at].remote;
-    together(shell, files.len(), &alike, progress, path, |at| Opened::open(&files[at].local).ok())
+    let path = |at: usize| &files[at].upload.remote;
+    together(shell, files.len(), alike, progress, path, |at| Opened::open(&files[at].upload.local).ok())
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
-//! Small files that go up: many are sent before the first of them is answered.
+//! Small files that go up: many are sent before the first of them is answered, and while more are looked for.
 //!
-//! What is in flight is known by its place among the files; so after a lost connection those that were not answered are sent again, and none is counted twice. What turns out to
-//! be no small file by then goes by itself at the end.
+//! What is in flight is known, so that after a lost connection what was not answered is sent again, and none is counted twice. What turns out to be no small file by then goes
+//! by itself at the end.
 
 use super::super::Shell;
 use super::super::retry::keep_trying;
 use super::super::single::{How, Outcome, Task, begin, finish, move_put, no_room};
-use super::put::File;
-use super::queue::{Queue, STOP, Turn};
+use super::queue::STOP;
 use super::{Tally, ends_all};
 use crate::client::{Incoming, Window};
 use crate::event::Op;
@@ -15,52 +14,47 @@ use crate::failure::{Cause, Failure};
 use crate::progress::Progress;
 use crate::transfer::{Sent, Small};
 use crate::watch::Watch as _;
-use ftp_proto::Code;
 use ftp_proto::message::{Body, Stored};
+use ftp_proto::{Code, VirtualPath};
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Uploads files that were small when they were listed, whatever has their names.
-pub(super) fn send(
-    shell: &mut Shell<'_>,
-    files: &[&File<'_>],
-    how: &How,
-    tally: &mut Tally,
-    progress: &mut Progress<'_>,
-) -> Result<(), Failure> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    let queue = Queue::new(files.len());
-    let mut uploads = Uploads { files, how, queue, large: Vec::new(), buffer: Vec::new(), is_counted: false };
-    if let Err(failure) = keep_trying(shell, progress, |shell, progress| uploads.go(shell, tally, progress)) {
-        return match uploads.queue.peek() {
-            Some(at) if !uploads.is_counted && failure.cause != Cause::Interrupted => {
-                uploads.count(shell, at, Err(failure), tally, progress)
-            }
-            _ => Err(failure),
-        };
-    }
-    for at in std::mem::take(&mut uploads.large) {
-        let task = uploads.task(at);
-        let size = std::fs::metadata(task.local).map_or(0, |facts| facts.len());
-        begin(progress, &task, Op::Put, task.local, size);
-        let result = move_put(shell, &task, size, progress);
-        tally.count(shell, result, task.label, files[at].size, progress)?;
-    }
-    Ok(())
+/// So many wait before they are sent: whatever looks for files goes on meanwhile.
+const WAITING: usize = 64;
+
+/// One file that goes up, whatever has its name.
+pub(crate) struct Upload {
+    pub(crate) label: String,
+    pub(crate) remote: VirtualPath,
+    pub(crate) local: PathBuf,
+    /// When it was listed.
+    pub(crate) size: u64,
 }
 
-/// Files by their places in `files`.
-struct Uploads<'a, 'f> {
-    files: &'a [&'a File<'f>],
-    how: &'a How,
-    queue: Queue,
+impl Upload {
+    pub(super) fn task<'a>(&'a self, how: &'a How) -> Task<'a, Path> {
+        Task { remote: &self.remote, local: &self.local, label: &self.label, how }
+    }
+}
+
+/// Small files that go up. Until they are finished, nothing else may be asked over the connection.
+pub(super) struct Uploads<'h> {
+    pub(super) how: &'h How,
+    waits: VecDeque<Turn>,
+    /// What is in flight, over the connection as it is.
+    window: Option<Window<Flying>>,
     /// Those that are large by now.
-    large: Vec<usize>,
+    large: Vec<Upload>,
     buffer: Vec<u8>,
     /// The failure that ends all is counted.
     is_counted: bool,
+}
+
+/// One that waits for its turn.
+struct Turn {
+    file: Upload,
+    /// It had one before, over a connection that was lost.
+    again: bool,
 }
 
 /// One in flight.
@@ -69,59 +63,144 @@ struct Flying {
     sent: Sent,
 }
 
-/// Why nothing more is sent.
-struct End {
-    at: usize,
-    failure: Failure,
+/// How far to go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Sent,
+    Answered,
 }
 
-impl<'a> Uploads<'a, '_> {
-    fn task(&self, at: usize) -> Task<'a, Path> {
-        let file = self.files[at];
-        Task { remote: &file.remote, local: &file.local, label: &file.label, how: self.how }
+impl<'h> Uploads<'h> {
+    pub(super) fn new(how: &'h How) -> Self {
+        let (waits, large, buffer) = Default::default();
+        Self { how, waits, window: None, large, buffer, is_counted: false }
     }
 
-    /// Sends over one connection what waits.
-    fn go(
+    /// Adds a file that was small when it was listed.
+    pub(super) fn add(
+        &mut self,
+        file: Upload,
+        shell: &mut Shell<'_>,
+        tally: &mut Tally,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Failure> {
+        self.waits.push_back(Turn { file, again: false });
+        if self.waits.len() < WAITING { Ok(()) } else { self.move_on(Until::Sent, shell, tally, progress) }
+    }
+
+    /// Waits until all are done with.
+    pub(super) fn finish(
         &mut self,
         shell: &mut Shell<'_>,
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
-        let mut window = Window::writing(shell.session.client()?);
-        let mut done = self.run(&mut window, shell, tally, progress);
-        let mut unanswered = VecDeque::new();
+        self.move_on(Until::Answered, shell, tally, progress)?;
+        for file in std::mem::take(&mut self.large) {
+            let task = file.task(self.how);
+            let size = std::fs::metadata(task.local).map_or(0, |facts| facts.len());
+            begin(progress, &task, Op::Put, task.local, size);
+            let result = move_put(shell, &task, size, progress);
+            tally.count(shell, result, task.label, file.size, progress)?;
+        }
+        Ok(())
+    }
+
+    fn move_on(
+        &mut self,
+        until: Until,
+        shell: &mut Shell<'_>,
+        tally: &mut Tally,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Failure> {
+        if self.waits.is_empty() && (until == Until::Sent || self.window.is_none()) {
+            return Ok(());
+        }
+        let done = keep_trying(shell, progress, |shell, progress| self.go(until, shell, tally, progress));
+        let Err(failure) = done else { return Ok(()) };
+        if self.is_counted || failure.cause == Cause::Interrupted {
+            return Err(failure);
+        }
+        match self.waits.pop_front() {
+            Some(turn) => self.count(&turn.file, Err(failure), shell, tally, progress),
+            None => Err(failure),
+        }
+    }
+
+    /// Sends what waits, over one connection.
+    fn go(
+        &mut self,
+        until: Until,
+        shell: &mut Shell<'_>,
+        tally: &mut Tally,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Failure> {
+        let mut window = match self.window.take() {
+            Some(window) => window,
+            None => Window::writing(shell.session.client()?),
+        };
+        match self.run(&mut window, until, shell, tally, progress) {
+            Ok(()) => {
+                self.window = Some(window).filter(|window| !window.is_empty());
+                Ok(())
+            }
+            Err(failure) => Err(self.stop_all(window, shell, tally, progress).err().unwrap_or(failure)),
+        }
+    }
+
+    /// Stops what is in flight, for nothing more is wanted of it.
+    pub(super) fn stop(&mut self, shell: &mut Shell<'_>, tally: &mut Tally, progress: &mut Progress<'_>) {
+        if let Some(window) = self.window.take() {
+            // Something else has failed before.
+            let _too = self.stop_all(window, shell, tally, progress);
+        }
+    }
+
+    fn stop_all(
+        &mut self,
+        mut window: Window<Flying>,
+        shell: &mut Shell<'_>,
+        tally: &mut Tally,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Failure> {
+        let (mut unanswered, mut done) = (VecDeque::new(), Ok(()));
         for (flying, body) in shell.session.under_way().stop(&mut window, STOP) {
             match body {
-                Some(body @ Body::Ok(_)) => {
-                    let at = flying.turn.at;
-                    match self.answered(flying, body, shell, tally, progress) {
-                        Ok(None) => {}
-                        Ok(Some(_)) => unanswered.push_back(at),
-                        Err(failure) => done = Err(failure),
-                    }
-                }
-                _ => unanswered.push_back(flying.turn.at),
+                Some(body @ Body::Ok(_)) => match self.answered(flying, body, shell, tally, progress) {
+                    Ok(None) => {}
+                    Ok(Some((file, _))) => unanswered.push_back(file),
+                    Err(failure) => done = Err(failure),
+                },
+                _ => unanswered.push_back(flying.turn.file),
             }
         }
-        self.queue.put_back(unanswered);
+        self.put_back(unanswered);
         done
+    }
+
+    /// These have their turn again, before all others.
+    fn put_back(&mut self, files: VecDeque<Upload>) {
+        let mut again: VecDeque<_> = files.into_iter().map(|file| Turn { file, again: true }).collect();
+        again.append(&mut self.waits);
+        self.waits = again;
     }
 
     fn run(
         &mut self,
         window: &mut Window<Flying>,
+        until: Until,
         shell: &mut Shell<'_>,
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
-        let mut end: Option<End> = None;
+        let mut end: Option<(Upload, Failure)> = None;
         let mut refused = VecDeque::new();
         loop {
             if end.is_none() && window.wants_more() {
                 self.fill(window, shell, tally, progress)?;
             }
-            if window.is_empty() {
+            let is_sent = until == Until::Sent && self.waits.is_empty() && end.is_none();
+            if window.is_empty() || is_sent {
                 break;
             }
             let body = match shell.session.under_way().next_of(window, &mut || progress.waiting())? {
@@ -132,29 +211,29 @@ impl<'a> Uploads<'a, '_> {
                 }
             };
             let Some(flying) = window.done() else { break };
-            let at = flying.turn.at;
-            if let Some(failure) = self.answered(flying, body, shell, tally, progress)? {
+            if let Some((file, failure)) = self.answered(flying, body, shell, tally, progress)? {
                 // What was sent behind it is answered too: what fares no better is as if it had not been.
                 match end {
                     _ if failure.fatal => {
-                        self.queue.put_back([at].into());
+                        self.put_back([file].into());
                         return Err(failure);
                     }
-                    Some(_) => refused.push_back(at),
-                    None => end = Some(End { at, failure }),
+                    Some(_) => refused.push_back(file),
+                    None => end = Some((file, failure)),
                 }
             }
         }
-        let Some(End { at, failure }) = end else {
-            return if self.queue.peek().is_some() { Err(Failure::interrupted()) } else { Ok(()) };
+        let Some((file, failure)) = end else {
+            return if self.waits.is_empty() { Ok(()) } else { Err(Failure::interrupted()) };
         };
-        refused.push_front(at);
-        self.queue.put_back(refused);
         if failure.cause != Cause::Full {
+            refused.push_front(file);
+            self.put_back(refused);
             return Err(failure);
         }
-        let failure = no_room(failure, self.files[at].size, shell);
-        self.count(shell, at, Err(failure), tally, progress)
+        self.put_back(refused);
+        let failure = no_room(failure, file.size, shell);
+        self.count(&file, Err(failure), shell, tally, progress)
     }
 
     /// Sends as many as there is room for.
@@ -165,23 +244,23 @@ impl<'a> Uploads<'a, '_> {
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
-        while let Some(at) = self.queue.peek() {
-            let file = self.files[at];
+        while let Some(Turn { file, .. }) = self.waits.front() {
             let len = usize::try_from(file.size).unwrap_or(usize::MAX / 2);
             if !window.has_room(len) || shell.session.under_way().is_interrupted() {
                 break;
             }
-            let Some(turn) = self.queue.next() else { break };
-            begin(progress, &self.task(at), Op::Put, &file.local, file.size);
+            let Some(turn) = self.waits.pop_front() else { break };
+            let file = &turn.file;
+            begin(progress, &file.task(self.how), Op::Put, &file.local, file.size);
             let buffer = std::mem::take(&mut self.buffer);
             let small = match Small::read(&file.local, &file.remote, self.how.md5, buffer) {
                 Ok(Some(small)) => small,
                 Ok(None) => {
-                    self.large.push(at);
+                    self.large.push(turn.file);
                     continue;
                 }
                 Err(failure) => {
-                    self.count(shell, at, Err(failure), tally, progress)?;
+                    self.count(file, Err(failure), shell, tally, progress)?;
                     continue;
                 }
             };
@@ -197,12 +276,12 @@ impl<'a> Uploads<'a, '_> {
     /// Counts what was answered; gives what ends all, or has to be tried again, which is not counted.
     fn answered(
         &mut self,
-        Flying { turn: Turn { at, again }, sent }: Flying,
+        Flying { turn: Turn { file, again }, sent }: Flying,
         body: Body,
         shell: &mut Shell<'_>,
         tally: &mut Tally,
         progress: &mut Progress<'_>,
-    ) -> Result<Option<Failure>, Failure> {
+    ) -> Result<Option<(Upload, Failure)>, Failure> {
         let report = match body {
             Body::Ok(value) => {
                 let stored = shell.session.under_way().read::<Stored>(value);
@@ -219,12 +298,12 @@ impl<'a> Uploads<'a, '_> {
                 if ends_all(&failure)
                     || again && matches!(failure.code(), Some(Code::Conflict | Code::Busy)) =>
             {
-                return Ok(Some(failure));
+                return Ok(Some((file, failure)));
             }
             report => {
-                let task = self.task(at);
-                let result = finish(shell, &task, Op::Put, task.local, report, self.files[at].size, progress);
-                self.count(shell, at, result, tally, progress)?;
+                let task = file.task(self.how);
+                let result = finish(shell, &task, Op::Put, task.local, report, file.size, progress);
+                self.count(&file, result, shell, tally, progress)?;
             }
         }
         Ok(None)
@@ -232,13 +311,12 @@ impl<'a> Uploads<'a, '_> {
 
     fn count(
         &mut self,
-        shell: &Shell<'_>,
-        at: usize,
+        file: &Upload,
         result: Result<Outcome, Failure>,
+        shell: &Shell<'_>,
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
-        let file = self.files[at];
         let counted = tally.count(shell, result, &file.label, file.size, progress);
         self.is_counted |= counted.is_err();
         counted
