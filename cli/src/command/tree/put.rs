@@ -70,11 +70,16 @@ fn walk(
             let listing = known.take().map_or_else(|| list(&folder, dir.names().len()), Ok)?;
             Ok((listing, dir))
         });
-        uploads.finish(shell, tally, progress)?;
-        let entered = listed.and_then(|(listing, dir)| {
-            let there = enter(shell, &dir, trail.here().is_empty(), how, progress)?;
-            Ok((listing, there, dir))
-        });
+        let entered = match listed {
+            Err(failure) => Err(failure),
+            Ok((listing, dir)) => {
+                let made = uploads.made(&dir, shell, tally, progress)?;
+                if !matches!(made, Some(Ok(()))) {
+                    uploads.finish(shell, tally, progress)?;
+                }
+                enter(shell, &dir, made, how, progress).map(|there| (listing, there, dir))
+            }
+        };
         match entered {
             Err(failure) => tally.fail(shell, failure, &trail.label(label, ""))?,
             Ok((listing, there, dir)) => {
@@ -83,6 +88,14 @@ fn walk(
                     match left {
                         Left::Skipped(why) => tally.skip(shell, progress, &label, why)?,
                         Left::Failed(_) => tally.fail(shell, left.failure(), &label)?,
+                    }
+                }
+                for name in &listing.dirs {
+                    if !how.dry_run
+                        && let Ok(path) = dir.join(name.as_str())
+                    {
+                        let label = trail.label(label, name.as_str());
+                        uploads.mkdir(path, label, shell, tally, progress)?;
                     }
                 }
                 let above = dir.byte_len() + 1;
@@ -125,21 +138,18 @@ fn walk(
     }
 }
 
-/// What is in a directory at the server, which is made if it is missing.
+/// What is in a directory at the server, by what came of making it.
 fn enter(
     shell: &mut Shell<'_>,
     dir: &VirtualPath,
-    is_top: bool,
+    made: Option<Result<(), Failure>>,
     how: &How,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Entry>, Failure> {
-    if !how.dry_run && !is_top {
-        let made = keep_trying(shell, progress, |shell, _| shell.session.client()?.mkdir(dir));
-        match made {
-            Ok(()) => return Ok(Vec::new()),
-            Err(failure) if failure.code() == Some(Code::Exists) => {}
-            Err(failure) => return Err(failure),
-        }
+    match made {
+        Some(Ok(())) => return Ok(Vec::new()),
+        Some(Err(failure)) if failure.code() != Some(Code::Exists) => return Err(failure),
+        Some(Err(_)) | None => {}
     }
     match list_there(shell, progress, dir) {
         Err(failure) if how.dry_run && failure.code() == Some(Code::NotFound) => Ok(Vec::new()),
