@@ -25,7 +25,7 @@ class Session:
     """A connection on which somebody is logged in."""
 
     def __init__(self, kind, port, context, user, secret, source):
-        self.kind, self.last = kind, 0
+        self.kind, self.last, self.rest = kind, 0, b""
         plain = socket.create_connection(("127.0.0.1", port), PATIENCE, (f"127.0.1.{source % 250 + 1}", 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = plain
@@ -44,13 +44,14 @@ class Session:
             self.ping()
 
     def take(self, count):
-        got = b""
+        got = self.rest
         while len(got) < count:
-            more = self.socket.recv(count - len(got))
+            more = self.socket.recv(4096)
             if not more:
                 raise EOFError("the server closed the connection")
             got += more
-        return got
+        self.rest = got[count:]
+        return got[:count]
 
     def until(self, end):
         got = b""

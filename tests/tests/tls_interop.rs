@@ -33,6 +33,8 @@ fn openssl_is_accepted_with_each_suite_and_the_chain_verifies() {
             assert!(ran.out.contains(part), "{part} with {suite}: {}", ran.out);
         }
     }
+    let all = openssl(&site, daemon.port, &["-alpn", "ftpd/1", "-ciphersuites", &SUITES.join(":")]);
+    assert!(all.out.contains("Cipher is TLS_AES_128_GCM_SHA256"), "the daemon's order counts: {}", all.out);
     let named = openssl(&site, daemon.port, &["-alpn", "ftpd/1", "-verify_hostname", "localhost"]);
     assert!(named.out.contains("Verification: OK"), "{}", named.out);
     let other = openssl(&site, daemon.port, &["-alpn", "ftpd/1", "-verify_hostname", "other.example"]);
