@@ -150,6 +150,56 @@ fn many_are_under_way_before_the_first_is_answered() {
 }
 
 #[test]
+fn files_of_new_folders_follow_while_those_before_are_under_way() {
+    let waiting = Mutex::new(Vec::new());
+    let stage = Stage::answering(move |hand| reluctant(hand, &waiting));
+    for number in 0..80 {
+        let folder = stage.arena.down.join(format!("t1/d{}", number / 8));
+        fs::create_dir_all(&folder).expect("made");
+        fs::write(folder.join(format!("f{number}")), "abc").expect("written");
+    }
+    let mut client = impatient(&stage);
+    client.args(["-j", "-c", "put -r t1"]);
+    let ran = run(client, "").expect(3);
+    let events = Events::documented().read(&ran.out);
+    assert_eq!(of(&events, "done").len(), 80 - AHEAD + 1, "{ran:?}");
+}
+
+#[test]
+fn a_tree_of_folders_is_whole_however_often_the_connection_is_lost() {
+    let (site, daemon) = site("none");
+    for number in 0..60 {
+        // Some of them in others.
+        let folder = site.path(&format!("work/tree/d{}/e{}", number % 7, number % 11));
+        plant(&folder, 1 + number % 5);
+    }
+    fs::create_dir(site.path("work/tree/empty")).expect("made");
+    let here = sample::tree(&site.path("work/tree"));
+    let wire = Proxy::new(daemon.port);
+    let cuts = [20_000, 60_000, 45_000, 70_000];
+    wire.restart(cuts[0], u64::MAX);
+    let (ran, events) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for (cut, next) in cuts.iter().zip(cuts[1..].iter().chain([&u64::MAX])) {
+                eventually("it is cut", || wire.total() > *cut);
+                wire.restart(*next, u64::MAX);
+            }
+        });
+        json(&site, wire.port, "put -r tree")
+    });
+    ran.clone().expect(0);
+    assert_eq!(of(&events, "reconnecting").len(), cuts.len(), "{ran:?}");
+    let mut done: BTreeMap<&str, u64> = BTreeMap::new();
+    for event in of(&events, "done") {
+        *done.entry(event["file"].as_str().expect("text")).or_default() += 1;
+    }
+    assert!(done.len() == here.len() && done.values().all(|times| *times == 1), "{done:?}");
+    assert_eq!((number(&events, "files"), number(&events, "failed")), (here.len() as u64, 0), "{ran:?}");
+    let there = site.home_of("alice").join("tree");
+    assert!(sample::tree(&there) == here && names(&there) == names(&site.path("work/tree")));
+}
+
+#[test]
 fn after_a_lost_connection_none_is_missing_and_none_is_counted_twice() {
     let (site, daemon) = site("none");
     plant(&site.path("work/tree"), FILES);
