@@ -165,6 +165,53 @@ fn files_of_new_folders_follow_while_those_before_are_under_way() {
     assert_eq!(of(&events, "done").len(), 80 - AHEAD + 1, "{ran:?}");
 }
 
+/// A server that breaks off at the first request in `/t1`, has made that directory by then, and says `conflict` to so many of the files that are sent again.
+fn contested(hand: &mut Hand, left: &Mutex<(bool, usize)>) -> io::Result<Option<Then>> {
+    let mut left = left.lock().expect("whole");
+    match hand.op.as_str() {
+        "list" => hand.list(&[]).map(Some),
+        "mkdir" | "put_end" if hand.depth() != 1 && !std::mem::replace(&mut left.0, true) => {
+            Ok(Some(Then::End))
+        }
+        "mkdir" => hand.error("exists", "it is there").map(Some),
+        "put_end" if left.1 > 0 => {
+            left.1 -= 1;
+            hand.error("conflict", "another session is uploading to the same path").map(Some)
+        }
+        "put_end" => {
+            let root = hand.request["root"].clone();
+            hand.ok(json!({"size": 3, "mtime": 0, "etag": "0".repeat(32), "root": root})).map(Some)
+        }
+        _ => reluctant(hand, &Mutex::default()),
+    }
+}
+
+#[test]
+fn what_is_sent_again_and_meets_its_former_self_is_tried_again_and_at_last_told() {
+    for (has_folder, conflicts, retries, failed) in
+        [(true, 50, "5", 0), (true, usize::MAX, "1", 51), (false, usize::MAX, "1", 50)]
+    {
+        let all = 50 + u64::from(has_folder);
+        let left = Mutex::new((false, conflicts));
+        let stage = Stage::answering(move |hand| contested(hand, &left));
+        fs::create_dir(stage.arena.down.join("t1")).expect("made");
+        for number in 0..50 {
+            fs::write(stage.arena.down.join(format!("t1/f{number}")), "abc").expect("written");
+        }
+        if has_folder {
+            fs::create_dir(stage.arena.down.join("t1/d")).expect("made");
+            fs::write(stage.arena.down.join("t1/d/last"), "abc").expect("written");
+        }
+        let mut client = stage.site.cli(stage.evil.port, "alice");
+        client.current_dir(&stage.arena.down).args(["--retries", retries, "-j", "-c", "put -r t1"]);
+        let ran = run(client, "").expect(if failed > 0 { 7 } else { 0 });
+        let events = Events::documented().read(&ran.out);
+        let counts = (number(&events, "verified"), number(&events, "failed"), of(&events, "failed").len());
+        assert_eq!(counts, (all - failed, failed, usize::try_from(failed).expect("few")), "{ran:?}");
+        assert_eq!(number(&events, "files"), all, "{ran:?}");
+    }
+}
+
 #[test]
 fn a_tree_of_folders_is_whole_however_often_the_connection_is_lost() {
     let (site, daemon) = site("none");
@@ -176,7 +223,7 @@ fn a_tree_of_folders_is_whole_however_often_the_connection_is_lost() {
     fs::create_dir(site.path("work/tree/empty")).expect("made");
     let here = sample::tree(&site.path("work/tree"));
     let wire = Proxy::new(daemon.port);
-    let cuts = [20_000, 60_000, 45_000, 70_000];
+    let cuts = [40_000, 60_000, 60_000];
     wire.restart(cuts[0], u64::MAX);
     let (ran, events) = std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -32,33 +32,41 @@ impl<'de> Visitor<'de> for Members {
         let (Some(("id", id)), Some(("op", op))) = front else {
             return Err(other());
         };
-        let rest = MapAccessDeserializer::new(Rest(map));
+        let members: &[_] = match op {
+            "get" => &["path", "offset", "etag", "md5", "kept"],
+            "put" => &["path", "size", "mtime", "eager", "restart", "md5"],
+            "put_end" => &["root", "md5"],
+            _ => return Err(other()),
+        };
+        let rest = MapAccessDeserializer::new(Rest { map, members });
         let op = match op {
             "get" => Op::Get(Get::deserialize(rest)?),
             "put" => Op::Put(Put::deserialize(rest)?),
-            "put_end" => Op::PutEnd(PutEnd::deserialize(rest)?),
-            _ => return Err(other()),
+            _ => Op::PutEnd(PutEnd::deserialize(rest)?),
         };
         Ok(Request { id, op })
     }
 }
 
-/// The members behind `id` and `op`, which do not come twice.
-struct Rest<A>(A);
+/// What is behind `id` and `op`: these members, and no others.
+struct Rest<A> {
+    map: A,
+    members: &'static [&'static str],
+}
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        match self.0.next_key::<&str>()? {
+        match self.map.next_key::<&str>()? {
             None => Ok(None),
-            Some("id" | "op") => Err(A::Error::custom("a member that was there")),
+            Some(key) if !self.members.contains(&key) => Err(A::Error::custom("another member")),
             Some(key) => seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some),
         }
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.0.next_value_seed(seed)
+        self.map.next_value_seed(seed)
     }
 }
 
@@ -72,7 +80,7 @@ mod tests {
     fn what_is_taken_is_taken_as_the_same_by_what_is_derived() {
         let texts = [
             r#"{"id":1,"op":"put","path":"/a/b","size":3,"mtime":-5,"eager":true,"restart":false,"md5":true}"#.to_owned(),
-            r#"{"id":1,"op":"put","size":3,"new":{"id":[1]},"path":"/a\"/\u00e9"}"#.to_owned(),
+            r#"{"id":1,"op":"put","size":3,"path":"/a\"/\u00e9"}"#.to_owned(),
             format!(r#"{{"id":9007199254740991,"op":"put_end","root":"{ROOT}"}}"#),
             r#" { "id" : 2 , "op" : "get" , "path" : "/x/../y", "offset":262144, "kept":"check", "etag": null }"#.to_owned(),
         ];
@@ -90,6 +98,10 @@ mod tests {
             (format!(r#"{{{put},"id":1,"op":"put"}}"#), true),
             (r#"{"id":1,"op":"put","p\u0061th":"/a","size":3}"#.to_owned(), true),
             (r#"{"id":1,"op":"ping"}"#.to_owned(), true),
+            (format!(r#"{{"id":1,"op":"put",{put},"new":{{"id":[1]}}}}"#), true),
+            (format!(r#"{{"id":1,"op":"put",{put},"new":{}}}"#, "[".repeat(200) + &"]".repeat(200)), false),
+            (format!(r#"{{"id":1,"op":"put",{put},"new":"\ud800"}}"#), false),
+            (format!(r#"{{"id":1,"op":"put",{put},"root":1e999}}"#), false),
             (format!(r#"{{"id":1,"op":"put",{put},"id":1}}"#), false),
             (format!(r#"{{"id":1,"op":"put",{put},"op":"put"}}"#), false),
             (format!(r#"{{"id":1,"op":"put",{put},"size":3}}"#), false),

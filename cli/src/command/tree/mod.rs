@@ -28,7 +28,12 @@ use crate::transfer::{LocalSum, Opened};
 use ftp_proto::message::{Entry, Kept};
 use ftp_proto::{Name, Printable, VirtualPath};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+/// How long the daemon may take to stop what is in flight after Ctrl-C.
+const STOP: Duration = Duration::from_millis(800);
+/// Directories beside each other that are asked for at once.
+const BESIDE: usize = 32;
 /// Files that are compared, and then moved, together: so many at least,
 const LEAST: usize = 64;
 /// and so many at most,
@@ -71,6 +76,18 @@ impl Trail {
     pub(super) fn with(&self, name: &Name) -> Self {
         let here = self.here.iter().chain([name]).cloned().collect();
         Self { here, ahead: Vec::new() }
+    }
+
+    /// The name of the directory that the walk is in, and of those beside it that come next.
+    pub(super) fn beside(&self) -> impl Iterator<Item = &Name> {
+        let next = self.ahead.last().map_or(&[][..], Vec::as_slice);
+        self.here.last().into_iter().chain(next.iter().rev())
+    }
+
+    /// The way to the directory that this one is in; none at the top.
+    pub(super) fn above(&self) -> Option<Self> {
+        let (_, above) = self.here.split_last()?;
+        Some(Self { here: above.to_vec(), ahead: Vec::new() })
     }
 
     /// The names from the top to where the walk is.

@@ -4,15 +4,15 @@ use super::super::retry::keep_trying;
 use super::super::single::{How, Known, begin, consider_put, put_one};
 use super::super::{Shell, files};
 use super::local::{Left, Listing, list};
-use super::uploads::{Upload, Uploads};
-use super::{LEAST, Tally, Trail, find, list_there, together, together_len};
+use super::uploads::{Desk, Dir, Made, Upload, Uploads};
+use super::{BESIDE, LEAST, Tally, Trail, find, list_there, together, together_len};
 use crate::event::Op;
 use crate::failure::{Cause, Failure};
 use crate::progress::Progress;
 use crate::transfer::Opened;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Entry, Kind};
-use ftp_proto::{Code, VirtualPath};
+use ftp_proto::{Code, Name, VirtualPath};
 use std::path::Path;
 
 /// A folder here, and what is in it, if it was listed just now.
@@ -31,130 +31,166 @@ pub(crate) fn put(
     tally: &mut Tally,
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
-    let mut uploads = Uploads::new(how);
-    let done = walk(shell, source, remote, label, &mut uploads, tally, progress);
-    end(done, shell, &mut uploads, tally, progress)
+    let desk = &mut Desk { shell, tally, progress };
+    if !how.dry_run
+        && let Err(failure) =
+            keep_trying(desk.shell, desk.progress, |shell, _| files::mkdir_all(shell, remote))
+    {
+        return desk.tally.fail(desk.shell, failure, label);
+    }
+    let mut walk =
+        Walk { top: source.path, remote, label, trail: Trail::default(), uploads: Uploads::new(how) };
+    let done = walk.go(source.listing, desk);
+    end(done, &mut walk.uploads, desk)
 }
 
 /// Waits for what is in flight, or stops it where something has failed.
 fn end(
     done: Result<(), Failure>,
-    shell: &mut Shell<'_>,
     uploads: &mut Uploads<'_>,
-    tally: &mut Tally,
-    progress: &mut Progress<'_>,
+    desk: &mut Desk<'_, '_, '_>,
 ) -> Result<(), Failure> {
-    let done = done.and_then(|()| uploads.finish(shell, tally, progress));
-    done.inspect_err(|_| uploads.stop(shell, tally, progress))
+    let done = done.and_then(|()| uploads.finish(desk));
+    done.inspect_err(|_| uploads.stop(desk))
 }
 
-fn walk(
-    shell: &mut Shell<'_>,
-    Source { path: top, listing: mut known }: Source<'_>,
-    remote: &VirtualPath,
+/// A walk through a folder here, and through what it becomes at the server.
+struct Walk<'a> {
+    top: &'a Path,
+    remote: &'a VirtualPath,
+    label: &'a str,
+    trail: Trail,
+    uploads: Uploads<'a>,
+}
+
+impl Walk<'_> {
+    fn go(&mut self, mut known: Option<Listing>, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
+        loop {
+            let dirs = self.visit(known.take(), desk)?;
+            self.trail.enter(dirs);
+            if desk.shell.session.interrupt().is_set() {
+                return Err(Failure::interrupted());
+            }
+            if !self.trail.next() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Uploads the files in one folder. Gives the folders in it.
+    fn visit(&mut self, known: Option<Listing>, desk: &mut Desk<'_, '_, '_>) -> Result<Vec<Name>, Failure> {
+        let folder = self.trail.local(self.top);
+        let listed = self.trail.there(self.remote).and_then(|dir| {
+            let listed = known.map_or_else(|| list(&folder, dir.names().len()), Ok);
+            let listing = listed.inspect_err(|_| self.uploads.forget(&dir))?;
+            Ok((dir, listing))
+        });
+        let (dir, listing) = match listed {
+            Ok(listed) => listed,
+            Err(failure) => return self.fail(failure, desk),
+        };
+        let there = match self.enter(&dir, desk)? {
+            Ok(there) => there,
+            Err(failure) => return self.fail(failure, desk),
+        };
+        for (name, left) in &listing.left {
+            let label = self.trail.label(self.label, name);
+            match left {
+                Left::Skipped(why) => desk.tally.skip(desk.shell, desk.progress, &label, why)?,
+                Left::Failed(_) => desk.tally.fail(desk.shell, left.failure(), &label)?,
+            }
+        }
+        if !self.uploads.how.dry_run {
+            let first = &listing.dirs[..listing.dirs.len().min(BESIDE)];
+            make(&self.trail, first, self.remote, self.label, &mut self.uploads, desk)?;
+        }
+        self.upload(&folder, &dir, &listing.files, &there, desk)?;
+        Ok(listing.dirs)
+    }
+
+    /// What is in a directory at the server, which is made if it is missing.
+    fn enter(
+        &mut self,
+        dir: &VirtualPath,
+        desk: &mut Desk<'_, '_, '_>,
+    ) -> Result<Result<Vec<Entry>, Failure>, Failure> {
+        let dry_run = self.uploads.how.dry_run;
+        if let Some(above) = self.trail.above().filter(|_| !dry_run) {
+            if !self.uploads.makes(dir) {
+                let next: Vec<_> = self.trail.beside().take(BESIDE).cloned().collect();
+                make(&above, &next, self.remote, self.label, &mut self.uploads, desk)?;
+            }
+            match self.uploads.made(dir, desk)? {
+                Made::New => return Ok(Ok(Vec::new())),
+                Made::Failed(failure) => return Ok(Err(failure)),
+                Made::There => {}
+            }
+        }
+        self.uploads.finish(desk)?;
+        Ok(match list_there(desk.shell, desk.progress, dir) {
+            Err(failure) if dry_run && failure.code() == Some(Code::NotFound) => Ok(Vec::new()),
+            listed => listed,
+        })
+    }
+
+    fn upload(
+        &mut self,
+        folder: &Path,
+        dir: &VirtualPath,
+        mut rest: &[(Name, u64)],
+        there: &[Entry],
+        desk: &mut Desk<'_, '_, '_>,
+    ) -> Result<(), Failure> {
+        let above = dir.byte_len() + 1;
+        while !rest.is_empty() {
+            let sizes = rest.iter().map(|(name, size)| (*size, above + name.as_str().len()));
+            // Where nothing is there is nothing to compare, and few are enough to be sent.
+            let len = if there.is_empty() { rest.len().min(LEAST) } else { together_len(sizes) };
+            let (names, more) = rest.split_at(len);
+            rest = more;
+            let mut files = Vec::with_capacity(names.len());
+            for (name, size) in names {
+                let label = self.trail.label(self.label, name.as_str());
+                match dir.join(name.as_str()) {
+                    Ok(remote) => {
+                        let (there, local) = (find(there, name), folder.join(name.as_str()));
+                        files.push(File { there, upload: Upload { label, remote, local, size: *size } });
+                    }
+                    Err(fault) => {
+                        let failure = Failure::new(Cause::NotPermitted, fault.to_string());
+                        desk.tally.count(desk.shell, Err(failure), &label, *size, desk.progress)?;
+                    }
+                }
+            }
+            consider(files, &mut self.uploads, desk)?;
+        }
+        Ok(())
+    }
+
+    /// The folder is left out.
+    fn fail(&self, failure: Failure, desk: &mut Desk<'_, '_, '_>) -> Result<Vec<Name>, Failure> {
+        desk.tally.fail(desk.shell, failure, &self.trail.label(self.label, ""))?;
+        Ok(Vec::new())
+    }
+}
+
+/// Has directories of these names made in the one that `at` leads to.
+fn make(
+    at: &Trail,
+    names: &[Name],
+    top: &VirtualPath,
     label: &str,
     uploads: &mut Uploads<'_>,
-    tally: &mut Tally,
-    progress: &mut Progress<'_>,
+    desk: &mut Desk<'_, '_, '_>,
 ) -> Result<(), Failure> {
-    let how = uploads.how;
-    let mut trail = Trail::default();
-    if !how.dry_run
-        && let Err(failure) = keep_trying(shell, progress, |shell, _| files::mkdir_all(shell, remote))
-    {
-        return tally.fail(shell, failure, label);
-    }
-    loop {
-        let folder = trail.local(top);
-        let listed = trail.there(remote).and_then(|dir| {
-            let listing = known.take().map_or_else(|| list(&folder, dir.names().len()), Ok)?;
-            Ok((listing, dir))
-        });
-        let entered = match listed {
-            Err(failure) => Err(failure),
-            Ok((listing, dir)) => {
-                let made = uploads.made(&dir, shell, tally, progress)?;
-                if !matches!(made, Some(Ok(()))) {
-                    uploads.finish(shell, tally, progress)?;
-                }
-                enter(shell, &dir, made, how, progress).map(|there| (listing, there, dir))
-            }
-        };
-        match entered {
-            Err(failure) => tally.fail(shell, failure, &trail.label(label, ""))?,
-            Ok((listing, there, dir)) => {
-                for (name, left) in &listing.left {
-                    let label = trail.label(label, name);
-                    match left {
-                        Left::Skipped(why) => tally.skip(shell, progress, &label, why)?,
-                        Left::Failed(_) => tally.fail(shell, left.failure(), &label)?,
-                    }
-                }
-                for name in &listing.dirs {
-                    if !how.dry_run
-                        && let Ok(path) = dir.join(name.as_str())
-                    {
-                        let label = trail.label(label, name.as_str());
-                        uploads.mkdir(path, label, shell, tally, progress)?;
-                    }
-                }
-                let above = dir.byte_len() + 1;
-                let mut rest = listing.files.as_slice();
-                while !rest.is_empty() {
-                    // Where nothing is there is nothing to compare.
-                    let sizes = rest.iter().map(|(name, size)| (*size, above + name.as_str().len()));
-                    let len = if there.is_empty() { rest.len().min(LEAST) } else { together_len(sizes) };
-                    let (names, more) = rest.split_at(len);
-                    rest = more;
-                    let mut files = Vec::with_capacity(names.len());
-                    for (name, size) in names {
-                        let label = trail.label(label, name.as_str());
-                        match dir.join(name.as_str()) {
-                            Ok(remote) => {
-                                let there = find(&there, name);
-                                let local = folder.join(name.as_str());
-                                files.push(File {
-                                    there,
-                                    upload: Upload { label, remote, local, size: *size },
-                                });
-                            }
-                            Err(fault) => {
-                                let failure = Failure::new(Cause::NotPermitted, fault.to_string());
-                                tally.count(shell, Err(failure), &label, *size, progress)?;
-                            }
-                        }
-                    }
-                    consider(shell, files, uploads, tally, progress)?;
-                }
-                trail.enter(listing.dirs);
-            }
-        }
-        if shell.session.interrupt().is_set() {
-            return Err(Failure::interrupted());
-        }
-        if !trail.next() {
-            return Ok(());
+    // What has no path fails when its turn comes.
+    let Ok(above) = at.there(top) else { return Ok(()) };
+    for name in names {
+        if let Ok(path) = above.join(name.as_str()) {
+            uploads.mkdir(Dir { path, label: at.label(label, name.as_str()) }, desk)?;
         }
     }
-}
-
-/// What is in a directory at the server, by what came of making it.
-fn enter(
-    shell: &mut Shell<'_>,
-    dir: &VirtualPath,
-    made: Option<Result<(), Failure>>,
-    how: &How,
-    progress: &mut Progress<'_>,
-) -> Result<Vec<Entry>, Failure> {
-    match made {
-        Some(Ok(())) => return Ok(Vec::new()),
-        Some(Err(failure)) if failure.code() != Some(Code::Exists) => return Err(failure),
-        Some(Err(_)) | None => {}
-    }
-    match list_there(shell, progress, dir) {
-        Err(failure) if how.dry_run && failure.code() == Some(Code::NotFound) => Ok(Vec::new()),
-        listed => listed,
-    }
+    Ok(())
 }
 
 /// One file, and what has its name at the server.
@@ -171,39 +207,41 @@ pub(crate) fn some(
     tally: &mut Tally,
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
-    let mut uploads = Uploads::new(how);
-    let done = consider(shell, files, &mut uploads, tally, progress);
-    end(done, shell, &mut uploads, tally, progress)
+    let (mut uploads, desk) = (Uploads::new(how), &mut Desk { shell, tally, progress });
+    let done = consider(files, &mut uploads, desk);
+    end(done, &mut uploads, desk)
 }
 
 /// Uploads the large ones of some files, and has the small ones follow.
 fn consider(
-    shell: &mut Shell<'_>,
     files: Vec<File<'_>>,
     uploads: &mut Uploads<'_>,
-    tally: &mut Tally,
-    progress: &mut Progress<'_>,
+    desk: &mut Desk<'_, '_, '_>,
 ) -> Result<(), Failure> {
     let how = uploads.how;
     let alike = alike(&files, how);
     if !alike.is_empty() {
-        uploads.finish(shell, tally, progress)?;
+        uploads.finish(desk)?;
     }
-    let known = match (compare(shell, &files, &alike, progress), files.as_slice()) {
-        (Ok(known), _) => known,
-        (Err(failure), [File { upload, .. }, ..]) if failure.cause != Cause::Interrupted => {
-            return tally.count(shell, Err(failure), &upload.label, upload.size, progress);
+    let known = match compare(desk.shell, &files, &alike, desk.progress) {
+        Ok(known) => known,
+        Err(failure) if failure.cause == Cause::Interrupted => return Err(failure),
+        Err(failure) => {
+            return files.iter().try_for_each(|File { upload, .. }| {
+                let (result, label) = (Err(failure.clone()), &upload.label);
+                desk.tally.count(desk.shell, result, label, upload.size, desk.progress)
+            });
         }
-        (Err(failure), _) => return Err(failure),
     };
     for (File { upload, there }, known) in files.into_iter().zip(known) {
         let task = upload.task(how);
         let is_small = upload.size <= CHUNK as u64;
         let is_compared = |entry: &Entry| matches!(known, Known::Nothing) && entry.size == upload.size;
         // What is asked about, compared by itself, or goes by itself, comes after what was before it.
-        if !is_small || there.is_some_and(|entry| shell.replace.asks() || is_compared(entry)) {
-            uploads.finish(shell, tally, progress)?;
+        if !is_small || there.is_some_and(|entry| desk.shell.replace.asks() || is_compared(entry)) {
+            uploads.finish(desk)?;
         }
+        let Desk { shell, tally, progress } = &mut *desk;
         let result = if is_small {
             if there.is_some() {
                 begin(progress, &task, Op::Put, &upload.local, upload.size);
@@ -213,7 +251,7 @@ fn consider(
             put_one(shell, &task, there, known, progress).map(Some)
         };
         match result.transpose() {
-            None => uploads.add(upload, shell, tally, progress)?,
+            None => uploads.add(upload, desk)?,
             Some(result) => tally.count(shell, result, &upload.label, upload.size, progress)?,
         }
     }
@@ -242,7 +280,6 @@ fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ftp_proto::Name;
 
     #[test]
     fn what_cannot_be_sent_is_left_with_its_reason() {

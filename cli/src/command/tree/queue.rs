@@ -1,10 +1,6 @@
 //! Which of several files are still to be asked for: known by their places, so that none is forgotten or counted twice when a connection is lost.
 
 use std::collections::VecDeque;
-use std::time::Duration;
-
-/// How long the daemon may take to stop what is in flight after Ctrl-C.
-pub(super) const STOP: Duration = Duration::from_millis(800);
 
 /// The places of files that wait for their turn.
 pub(super) struct Queue {

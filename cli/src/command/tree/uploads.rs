@@ -6,8 +6,7 @@
 use super::super::Shell;
 use super::super::retry::keep_trying;
 use super::super::single::{How, Outcome, Task, begin, finish, move_put, no_room};
-use super::queue::STOP;
-use super::{Tally, ends_all};
+use super::{STOP, Tally, ends_all};
 use crate::client::{Incoming, Window, request_len};
 use crate::event::Op;
 use crate::failure::{Cause, Failure};
@@ -18,9 +17,12 @@ use ftp_proto::message::{self, Body, Stored};
 use ftp_proto::{Code, VirtualPath};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// So many wait before they are sent: whatever looks for files goes on meanwhile.
 const WAITING: usize = 64;
+/// A directory that was made so long ago may have been found by others.
+const NEW: Duration = Duration::from_secs(10);
 
 /// One file that goes up, whatever has its name.
 pub(crate) struct Upload {
@@ -37,14 +39,38 @@ impl Upload {
     }
 }
 
+/// A directory that is to be made.
+pub(super) struct Dir {
+    pub(super) path: VirtualPath,
+    pub(super) label: String,
+}
+
+/// What came of a directory that was to be made.
+pub(super) enum Made {
+    /// There was none, and there is nothing in it.
+    New,
+    /// Something has its name.
+    There,
+    Failed(Failure),
+}
+
+/// What uploads are sent with and told to.
+pub(super) struct Desk<'a, 's, 'p> {
+    pub(super) shell: &'a mut Shell<'s>,
+    pub(super) tally: &'a mut Tally,
+    pub(super) progress: &'a mut Progress<'p>,
+}
+
 /// Small files that go up, and directories that are made. Until they are finished, nothing else may be asked over the connection.
 pub(super) struct Uploads<'h> {
     pub(super) how: &'h How,
     waits: VecDeque<Turn>,
     /// What is in flight, over the connection as it is.
     window: Option<Window<Flying>>,
-    /// What came of directories that nobody has asked about yet.
-    made: HashMap<VirtualPath, Result<(), Failure>>,
+    /// How many of those are sent again.
+    again: usize,
+    /// The directories that nobody has asked about yet, with what came of them and when.
+    made: HashMap<VirtualPath, Option<(Made, Instant)>>,
     /// Those that are large by now.
     large: Vec<Upload>,
     buffer: Vec<u8>,
@@ -62,11 +88,6 @@ struct Turn {
 enum What {
     File(Upload),
     Dir(Dir),
-}
-
-struct Dir {
-    path: VirtualPath,
-    label: String,
 }
 
 /// One in flight.
@@ -100,66 +121,64 @@ enum Until<'p> {
     Answered,
 }
 
+/// Why nothing more is sent over a connection, and what was to be sent again first.
+struct Stop {
+    failure: Failure,
+    first: Option<Box<What>>,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self { failure, first: None }
+    }
+}
+
 impl<'h> Uploads<'h> {
     pub(super) fn new(how: &'h How) -> Self {
         let (waits, made, large, buffer) = Default::default();
-        Self { how, waits, window: None, made, large, buffer, is_counted: false }
+        Self { how, waits, window: None, again: 0, made, large, buffer, is_counted: false }
     }
 
     /// Adds a file that was small when it was listed.
-    pub(super) fn add(
-        &mut self,
-        file: Upload,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
-        self.push(What::File(file), shell, tally, progress)
+    pub(super) fn add(&mut self, file: Upload, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
+        self.push(What::File(file), desk)
     }
 
     /// Has a directory made; [`Uploads::made`] says what came of it.
-    pub(super) fn mkdir(
-        &mut self,
-        path: VirtualPath,
-        label: String,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
-        self.push(What::Dir(Dir { path, label }), shell, tally, progress)
+    pub(super) fn mkdir(&mut self, dir: Dir, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
+        self.made.insert(dir.path.clone(), None);
+        self.push(What::Dir(dir), desk)
     }
 
-    fn push(
-        &mut self,
-        what: What,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
+    fn push(&mut self, what: What, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
         self.waits.push_back(Turn { what, again: false });
-        if self.waits.len() < WAITING { Ok(()) } else { self.move_on(Until::Sent, shell, tally, progress) }
+        if self.waits.len() < WAITING { Ok(()) } else { self.move_on(Until::Sent, desk) }
     }
 
-    /// What came of a directory that was to be made; none if nobody asked for that.
-    pub(super) fn made(
-        &mut self,
-        path: &VirtualPath,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<Option<Result<(), Failure>>, Failure> {
-        self.move_on(Until::Made(path), shell, tally, progress)?;
-        Ok(self.made.remove(path))
+    /// A directory of that path is to be made, or was, and nobody has asked about it yet.
+    pub(super) fn makes(&self, path: &VirtualPath) -> bool {
+        self.made.contains_key(path)
+    }
+
+    /// Nobody will ask about it.
+    pub(super) fn forget(&mut self, path: &VirtualPath) {
+        self.made.remove(path);
+    }
+
+    /// What came of a directory that was to be made; it may be there too if that was not asked for.
+    pub(super) fn made(&mut self, path: &VirtualPath, desk: &mut Desk<'_, '_, '_>) -> Result<Made, Failure> {
+        self.move_on(Until::Made(path), desk)?;
+        Ok(match self.made.remove(path).flatten() {
+            Some((Made::New, when)) if when.elapsed() > NEW => Made::There,
+            Some((made, _)) => made,
+            None => Made::There,
+        })
     }
 
     /// Waits until all are done with.
-    pub(super) fn finish(
-        &mut self,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
-        self.move_on(Until::Answered, shell, tally, progress)?;
+    pub(super) fn finish(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
+        self.move_on(Until::Answered, desk)?;
+        let Desk { shell, tally, progress } = desk;
         for file in std::mem::take(&mut self.large) {
             let task = file.task(self.how);
             let size = std::fs::metadata(task.local).map_or(0, |facts| facts.len());
@@ -170,75 +189,70 @@ impl<'h> Uploads<'h> {
         Ok(())
     }
 
-    fn move_on(
-        &mut self,
-        until: Until<'_>,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
-        if self.is_enough(until) || self.waits.is_empty() && self.window.is_none() {
-            return Ok(());
+    fn move_on(&mut self, until: Until<'_>, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
+        while !(self.waits.is_empty() && self.window.is_none() || self.is_enough(until)) {
+            let Desk { shell, tally, progress } = desk;
+            let done = keep_trying(shell, *progress, |shell, progress| {
+                self.go(until, &mut Desk { shell, tally, progress })
+            });
+            let Err(failure) = done else { return Ok(()) };
+            if self.is_counted || failure.cause == Cause::Interrupted {
+                return Err(failure);
+            }
+            // The one whose turn it is has failed. The others are tried once more, each by itself.
+            self.waits.iter_mut().for_each(|turn| turn.again = false);
+            match self.waits.pop_front() {
+                Some(turn) => self.fail(turn.what, failure, desk)?,
+                None => return Err(failure),
+            }
         }
-        let done = keep_trying(shell, progress, |shell, progress| self.go(until, shell, tally, progress));
-        let Err(failure) = done else { return Ok(()) };
-        if self.is_counted || failure.cause == Cause::Interrupted {
-            return Err(failure);
-        }
-        match self.waits.pop_front() {
-            Some(turn) => self.fail(&turn.what, failure, shell, tally, progress),
-            None => Err(failure),
-        }
+        Ok(())
     }
 
+    /// What is sent again is waited for: before it is answered, a new connection has brought nothing.
     fn is_enough(&self, until: Until<'_>) -> bool {
-        match until {
-            Until::Sent => self.waits.is_empty(),
-            Until::Made(path) => self.made.contains_key(path),
-            Until::Answered => false,
-        }
+        self.again == 0
+            && match until {
+                Until::Sent => self.waits.is_empty(),
+                Until::Made(path) => !matches!(self.made.get(path), Some(None)),
+                Until::Answered => false,
+            }
     }
 
     /// Sends what waits, over one connection.
-    fn go(
-        &mut self,
-        until: Until<'_>,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
+    fn go(&mut self, until: Until<'_>, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
         let mut window = match self.window.take() {
             Some(window) => window,
-            None => Window::writing(shell.session.client()?),
+            None => Window::writing(desk.shell.session.client()?),
         };
-        match self.run(&mut window, until, shell, tally, progress) {
+        match self.run(&mut window, until, desk) {
             Ok(()) => {
                 self.window = Some(window).filter(|window| !window.is_empty());
                 Ok(())
             }
-            Err(failure) => Err(self.stop_all(window, shell, tally, progress).err().unwrap_or(failure)),
+            Err(Stop { failure, first }) => {
+                // What ends all while it is stopped is what the user has to know of.
+                let ended = self.stop_all(window, desk);
+                self.put_back(first.map(|first| *first).into_iter().collect());
+                Err(ended.err().unwrap_or(failure))
+            }
         }
     }
 
     /// Stops what is in flight, for nothing more is wanted of it.
-    pub(super) fn stop(&mut self, shell: &mut Shell<'_>, tally: &mut Tally, progress: &mut Progress<'_>) {
+    pub(super) fn stop(&mut self, desk: &mut Desk<'_, '_, '_>) {
         if let Some(window) = self.window.take() {
             // Something else has failed before.
-            let _too = self.stop_all(window, shell, tally, progress);
+            let _too = self.stop_all(window, desk);
         }
     }
 
-    fn stop_all(
-        &mut self,
-        mut window: Window<Flying>,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
+    fn stop_all(&mut self, mut window: Window<Flying>, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
+        self.again = 0;
         let (mut unanswered, mut done) = (VecDeque::new(), Ok(()));
-        for (flying, body) in shell.session.under_way().stop(&mut window, STOP) {
+        for (flying, body) in desk.shell.session.under_way().stop(&mut window, STOP) {
             match body {
-                Some(body @ Body::Ok(_)) => match self.answered(flying, body, shell, tally, progress) {
+                Some(body @ Body::Ok(_)) => match self.answered(flying, body, desk) {
                     Ok(None) => {}
                     Ok(Some((what, _))) => unanswered.push_back(what),
                     Err(failure) => done = Err(failure),
@@ -261,15 +275,13 @@ impl<'h> Uploads<'h> {
         &mut self,
         window: &mut Window<Flying>,
         until: Until<'_>,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
+        desk: &mut Desk<'_, '_, '_>,
+    ) -> Result<(), Stop> {
         let mut end: Option<(What, Failure)> = None;
         let mut refused = VecDeque::new();
         loop {
             if end.is_none() && window.wants_more() {
-                self.fill(window, shell, tally, progress)?;
+                self.fill(window, desk)?;
             }
             if end.is_none() && self.is_enough(until) {
                 return Ok(());
@@ -277,88 +289,101 @@ impl<'h> Uploads<'h> {
             if window.is_empty() {
                 break;
             }
-            let body = match shell.session.under_way().next_of(window, &mut || progress.waiting())? {
-                None => return Err(Failure::interrupted()),
+            let client = desk.shell.session.under_way();
+            let body = match client.next_of(window, &mut || desk.progress.waiting())? {
+                None => return Err(Failure::interrupted().into()),
                 Some(Incoming::Reply(body)) => body,
                 Some(Incoming::Chunk(_)) => {
-                    return Err(shell.session.under_way().breach("a chunk that nobody asked for"));
+                    return Err(client.breach("a chunk that nobody asked for").into());
                 }
             };
             let Some(flying) = window.done() else { break };
-            if let Some((what, failure)) = self.answered(flying, body, shell, tally, progress)? {
+            self.again -= usize::from(flying.again);
+            if let Some((what, failure)) = self.answered(flying, body, desk)? {
                 // What was sent behind it is answered too: what fares no better is as if it had not been.
                 match end {
-                    _ if failure.fatal => {
-                        self.put_back([what].into());
-                        return Err(failure);
-                    }
+                    _ if failure.fatal => return Err(Stop { failure, first: Some(Box::new(what)) }),
                     Some(_) => refused.push_back(what),
                     None => end = Some((what, failure)),
                 }
             }
         }
-        let Some((what, failure)) = end else {
-            return if self.waits.is_empty() { Ok(()) } else { Err(Failure::interrupted()) };
-        };
-        if failure.cause != Cause::Full {
-            refused.push_front(what);
-            self.put_back(refused);
-            return Err(failure);
+        match end {
+            Some((what, failure)) => {
+                self.put_back(refused);
+                self.ended(what, failure, desk)
+            }
+            None if self.waits.is_empty() => Ok(()),
+            // What has room in an empty window is sent.
+            None => Err(Failure::interrupted().into()),
         }
-        self.put_back(refused);
+    }
+
+    /// One was refused, and nothing is in flight.
+    fn ended(&mut self, what: What, failure: Failure, desk: &mut Desk<'_, '_, '_>) -> Result<(), Stop> {
+        if failure.cause != Cause::Full {
+            return Err(Stop { failure, first: Some(Box::new(what)) });
+        }
         let failure = match &what {
-            What::File(file) => no_room(failure, file.size, shell),
+            What::File(file) => no_room(failure, file.size, desk.shell),
             What::Dir(_) => failure,
         };
-        self.fail(&what, failure, shell, tally, progress)
+        Ok(self.fail(what, failure, desk)?)
     }
 
     /// Sends as many as there is room for.
-    fn fill(
-        &mut self,
-        window: &mut Window<Flying>,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
+    fn fill(&mut self, window: &mut Window<Flying>, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
         while let Some(turn) = self.waits.front() {
             let len = match &turn.what {
                 What::File(file) => usize::try_from(file.size).unwrap_or(usize::MAX / 2),
                 What::Dir(dir) => request_len(&dir.path),
             };
-            if !window.has_room(len) || shell.session.under_way().is_interrupted() {
+            if !window.has_room(len) || desk.shell.session.under_way().is_interrupted() {
                 break;
             }
             let Some(Turn { what, again }) = self.waits.pop_front() else { break };
-            let file = match what {
-                What::File(file) => file,
+            self.again += usize::from(again);
+            match what {
+                What::File(file) => self.send(file, again, window, desk)?,
                 What::Dir(dir) => {
                     let op = message::Op::Mkdir { path: dir.path.clone() };
                     let flying = Flying { flight: Flight::Dir(dir), again };
-                    shell.session.under_way().ask_ahead(window, op, flying)?;
-                    continue;
+                    desk.shell.session.under_way().ask_ahead(window, op, flying)?;
                 }
-            };
-            begin(progress, &file.task(self.how), Op::Put, &file.local, file.size);
-            let buffer = std::mem::take(&mut self.buffer);
-            let small = match Small::read(&file.local, &file.remote, self.how.md5, buffer) {
-                Ok(Some(small)) => small,
-                Ok(None) => {
-                    self.large.push(file);
-                    continue;
-                }
-                Err(failure) => {
-                    self.count(&file, Err(failure), shell, tally, progress)?;
-                    continue;
-                }
-            };
-            progress.begin(small.put.size, 0);
-            let flying = Flying { flight: Flight::File(file, small.sent()), again };
-            let Small { put, chunk, end } = small;
-            shell.session.under_way().put_ahead(window, put, chunk.as_ref(), end, flying)?;
-            self.buffer = chunk.map(ftp_proto::Chunk::into_buffer).unwrap_or_default();
+            }
         }
         Ok(())
+    }
+
+    fn send(
+        &mut self,
+        file: Upload,
+        again: bool,
+        window: &mut Window<Flying>,
+        desk: &mut Desk<'_, '_, '_>,
+    ) -> Result<(), Failure> {
+        begin(desk.progress, &file.task(self.how), Op::Put, &file.local, file.size);
+        let buffer = std::mem::take(&mut self.buffer);
+        match Small::read(&file.local, &file.remote, self.how.md5, buffer) {
+            Ok(Some(small)) => {
+                desk.progress.begin(small.put.size, 0);
+                let flying = Flying { flight: Flight::File(file, small.sent()), again };
+                let Small { put, chunk, end } = small;
+                desk.shell.session.under_way().put_ahead(window, put, chunk.as_ref(), end, flying)?;
+                self.buffer = chunk.map(ftp_proto::Chunk::into_buffer).unwrap_or_default();
+                Ok(())
+            }
+            not_sent => {
+                self.again -= usize::from(again);
+                match not_sent {
+                    Err(failure) => self.count(&file, Err(failure), desk),
+                    Ok(_) => {
+                        self.large.push(file);
+                        Ok(())
+                    }
+                }
+            }
+        }
     }
 
     /// Counts what was answered; gives what ends all, or has to be tried again, which is not counted.
@@ -366,16 +391,13 @@ impl<'h> Uploads<'h> {
         &mut self,
         Flying { flight, again }: Flying,
         body: Body,
-        shell: &mut Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
+        desk: &mut Desk<'_, '_, '_>,
     ) -> Result<Option<(What, Failure)>, Failure> {
+        let client = desk.shell.session.under_way();
         let value = match body {
             Body::Ok(value) => Ok(value),
             Body::Error(refusal) => Err(Failure::refused(refusal)),
-            Body::Begin(_) | Body::Page(_) => {
-                Err(shell.session.under_way().breach("an answer of another kind"))
-            }
+            Body::Begin(_) | Body::Page(_) => Err(client.breach("an answer of another kind")),
         };
         // The session that was lost may not have ended at the server yet.
         let is_over = |failure: &Failure| {
@@ -383,40 +405,42 @@ impl<'h> Uploads<'h> {
         };
         match flight {
             Flight::File(file, sent) => {
-                let stored = value.and_then(|value| shell.session.under_way().read::<Stored>(value));
+                let stored = value.and_then(|value| client.read::<Stored>(value));
                 match stored.and_then(|stored| sent.report(&stored, 0)) {
                     Err(failure) if is_over(&failure) => return Ok(Some((What::File(file), failure))),
                     report => {
-                        let task = file.task(self.how);
+                        let (task, Desk { shell, progress, .. }) = (file.task(self.how), &mut *desk);
                         let result = finish(shell, &task, Op::Put, task.local, report, file.size, progress);
-                        self.count(&file, result, shell, tally, progress)?;
+                        self.count(&file, result, desk)?;
                     }
                 }
             }
-            Flight::Dir(dir) => match value {
-                Err(failure) if is_over(&failure) => return Ok(Some((What::Dir(dir), failure))),
-                value => {
-                    self.made.insert(dir.path, value.map(drop));
+            Flight::Dir(dir) => {
+                let made = match value {
+                    Ok(_) => Made::New,
+                    Err(failure) if is_over(&failure) => return Ok(Some((What::Dir(dir), failure))),
+                    Err(failure) if failure.code() == Some(Code::Exists) => Made::There,
+                    Err(failure) => Made::Failed(failure),
+                };
+                if let Some(place) = self.made.get_mut(&dir.path) {
+                    *place = Some((made, Instant::now()));
                 }
-            },
+            }
         }
         Ok(None)
     }
 
-    fn fail(
-        &mut self,
-        what: &What,
-        failure: Failure,
-        shell: &Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), Failure> {
+    /// It failed. Of a directory that is told when its turn comes.
+    fn fail(&mut self, what: What, failure: Failure, desk: &mut Desk<'_, '_, '_>) -> Result<(), Failure> {
         match what {
-            What::File(file) => self.count(file, Err(failure), shell, tally, progress),
+            What::File(file) => self.count(&file, Err(failure), desk),
+            What::Dir(dir) if ends_all(&failure) => {
+                self.is_counted = true;
+                desk.tally.fail(desk.shell, failure, &dir.label)
+            }
             What::Dir(dir) => {
-                let told = tally.fail(shell, failure, &dir.label);
-                self.is_counted |= told.is_err();
-                told
+                self.made.insert(dir.path, Some((Made::Failed(failure), Instant::now())));
+                Ok(())
             }
         }
     }
@@ -425,9 +449,7 @@ impl<'h> Uploads<'h> {
         &mut self,
         file: &Upload,
         result: Result<Outcome, Failure>,
-        shell: &Shell<'_>,
-        tally: &mut Tally,
-        progress: &mut Progress<'_>,
+        Desk { shell, tally, progress }: &mut Desk<'_, '_, '_>,
     ) -> Result<(), Failure> {
         let counted = tally.count(shell, result, &file.label, file.size, progress);
         self.is_counted |= counted.is_err();
