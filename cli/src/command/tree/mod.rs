@@ -1,5 +1,5 @@
 //! Whole directories, and several files: counted first, then one directory after the other. Of a tree that may have any number of files, only the names of
-//! one directory, and of those that are still to be visited, are held at any time.
+//! one directory and of those that are still to be visited are held at any time, and the paths of a few that are being made.
 
 mod downloads;
 mod get;
