@@ -6,7 +6,7 @@ use super::task::Task;
 use crate::fault::Fault;
 use crate::job::{Job, Outcome};
 use crate::limits::REPLY_BYTES;
-use crate::vfs::Lister;
+use crate::vfs::{Lister, exists};
 use ftp_proto::message::{Body, Done, Listed, Op, Parts, PartsRemoved, Refusal, Removed, Reply, Stat, Sum};
 use ftp_proto::{Code, Etag};
 use std::sync::Arc;
@@ -29,6 +29,8 @@ enum Doing {
     Paging(u64, Box<Lister>),
     /// An entry was added to the ledger for it.
     Mkdir(Record),
+    /// A directory for which the ledger has no entry left: it is looked for, so that one that is there is not asked for again and again.
+    Full(Record, Box<Refusal>),
     /// The removal of a directory or a file, or a rename.
     Changing(Record),
     Sum,
@@ -64,12 +66,11 @@ pub(super) fn start(id: u64, op: Op, cx: &mut Context<'_>) -> Option<(Task, Job)
         }
         Op::Mkdir { path } => {
             let record = record("mkdir", &path, None);
-            if let Err(refusal) = cx.who.tenant.ledger().add_entry() {
-                cx.fx.refuse(id, refusal.clone());
-                record.note(cx, 0, None, Err(&refusal));
-                return None;
+            let added = cx.who.tenant.ledger().add_entry();
+            match added {
+                Ok(()) => (Doing::Mkdir(record), Job::Mkdir { home, path }),
+                Err(refusal) => (Doing::Full(record, Box::new(refusal)), Job::Stat { home, path }),
             }
-            (Doing::Mkdir(record), Job::Mkdir { home, path })
         }
         Op::PartsRm { part } => match hold_parts(part, cx) {
             Ok(ids) => (Doing::RemovingParts(ids.clone()), Job::RemoveParts { home, ids }),
@@ -138,6 +139,14 @@ impl Command {
                     cx.who.tenant.ledger().removed(0);
                 }
                 recorded(id, record, result.map(|()| (Done {}, 0)), cx);
+            }
+            (Doing::Full(record, refusal), Outcome::Stat(found)) => {
+                let fault = match found {
+                    Ok(_) => exists(&record.path),
+                    Err(Fault::Refused(why)) if why.code == Code::NotFound => Fault::Refused(refusal),
+                    Err(fault) => fault,
+                };
+                recorded(id, record, Err::<(Done, _), _>(fault), cx);
             }
             (Doing::Changing(record), Outcome::Changed(result)) => {
                 cx.who.tenant.settle(&result);

@@ -14,7 +14,7 @@ pub(super) fn denied(error: Errno, path: &VirtualPath, what: &'static str) -> Fa
         Errno::NOENT => return not_found(path),
         Errno::NOTDIR => (Code::NotADirectory, format!("{shown}: a file is not a directory")),
         Errno::ISDIR => (Code::IsADirectory, format!("{shown} is a directory")),
-        Errno::EXIST => (Code::Exists, format!("{shown} exists")),
+        Errno::EXIST => return exists(path),
         Errno::NOTEMPTY => (Code::NotEmpty, format!("{shown} is not empty")),
         Errno::NAMETOOLONG => {
             (Code::NameRefused, format!("{shown}: the name is too long for the server's disk"))
@@ -33,6 +33,12 @@ pub(super) fn denied(error: Errno, path: &VirtualPath, what: &'static str) -> Fa
 pub(super) fn not_found(path: &VirtualPath) -> Fault {
     let shown = path.to_string();
     Fault::refused(Code::NotFound, format!("{}: no such file or directory", Printable(&shown)))
+}
+
+/// Something has the name already.
+pub(crate) fn exists(path: &VirtualPath) -> Fault {
+    let shown = path.to_string();
+    Fault::refused(Code::Exists, format!("{} exists", Printable(&shown)))
 }
 
 /// The directory in which `path` should be is missing; its names are `above`.

@@ -26,6 +26,7 @@ pub(crate) use near::Near;
 pub use storage::{Entries, Facts, Folder, OpenFile, Storage, Time, Watch};
 
 use crate::fault::{During as _, Fault};
+pub(crate) use explain::exists;
 use explain::{denied, expect_file, not_found, nothing_above};
 use ftp_proto::limits::DEPTH;
 use ftp_proto::message::{Entry, Kind};

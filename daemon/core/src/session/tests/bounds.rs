@@ -159,3 +159,25 @@ fn a_client_that_never_lets_the_daemon_wait_is_served_for_ever() {
     }
     assert!(answered * path.len() > 3 * crate::limits::REQUEST_BYTES);
 }
+
+#[test]
+fn a_directory_that_is_there_exists_also_where_no_entry_is_left() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    peer.ask(json!({"id": 1, "op": "mkdir", "path": "/d"}));
+    assert!(peer.reply(1)["ok"].is_object());
+    world.shared.reload(Some(Limits { entries: 1, ..Limits::default() }), None);
+    peer.tell(Event::AccountsChanged);
+    for (id, path, code) in
+        [(2, "/d", "exists"), (3, "/e", "too_many_files"), (4, "/e/f", "too_many_files"), (5, "/d", "exists")]
+    {
+        peer.ask(json!({"id": id, "op": "mkdir", "path": path}));
+        assert_eq!(peer.code(id), code, "{path}");
+    }
+    peer.ask(json!({"id": 6, "op": "rmdir", "path": "/d"}));
+    assert!(peer.reply(6)["ok"].is_object());
+    peer.ask(json!({"id": 7, "op": "mkdir", "path": "/e"}));
+    assert!(peer.reply(7)["ok"].is_object(), "nothing was counted for those that were refused");
+    peer.ask(json!({"id": 8, "op": "info"}));
+    assert_eq!(peer.reply(8)["ok"]["account"]["entries"], 1);
+}
