@@ -216,8 +216,9 @@ fn what_is_sent_again_and_meets_its_former_self_is_tried_again_and_at_last_told(
 fn a_tree_of_folders_is_whole_however_often_the_connection_is_lost() {
     let (site, daemon) = site("none");
     for number in 0..60 {
-        // Some of them in others.
-        let folder = site.path(&format!("work/tree/d{}/e{}", number % 7, number % 11));
+        // More beside each other than are asked for at once, and some in others.
+        // More beside each other than are asked for at once.
+        let folder = site.path(&format!("work/tree/d{}/e{}", number % 40, number % 11));
         plant(&folder, 1 + number % 5);
     }
     fs::create_dir(site.path("work/tree/empty")).expect("made");
