@@ -114,6 +114,38 @@ fn pythons_ssl_sees_tls_1_3_and_our_protocol() {
     assert!(ran.out.starts_with("TLSv1.3 ftpd/1") && ran.out.contains("hello"), "{ran:?}");
 }
 
+/// Which saves everybody who connects a journey there and back.
+#[test]
+fn the_greeting_does_not_wait_for_the_clients_last_word() {
+    let site = Site::new();
+    let daemon = site.start();
+    let script = "import socket, ssl, sys\n\
+        context = ssl.create_default_context(cafile=sys.argv[2])\n\
+        context.set_alpn_protocols(['ftpd/1'])\n\
+        come, go = ssl.MemoryBIO(), ssl.MemoryBIO()\n\
+        tls = context.wrap_bio(come, go, server_hostname='127.0.0.1')\n\
+        plain = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 15)\n\
+        def until(step):\n\
+        \x20   while True:\n\
+        \x20       try:\n\
+        \x20           return step()\n\
+        \x20       except ssl.SSLWantReadError:\n\
+        \x20           if not tls.version():\n\
+        \x20               plain.sendall(go.read())\n\
+        \x20           come.write(plain.recv(65536) or sys.exit('closed'))\n\
+        until(tls.do_handshake)\n\
+        print(until(lambda: tls.read(4096))[5:], go.pending > 0)\n\
+        tls.write(b'\\0\\0\\0\\x14\\1{\"id\":1,\"op\":\"ping\"}')\n\
+        plain.sendall(go.read())\n\
+        print(until(lambda: tls.read(4096))[5:])\n";
+    let mut command = Command::new("python3");
+    command.args(["-c", script, &daemon.port.to_string()]).arg(site.path("certs/ca.pem"));
+    let ran = run(command, "").expect(0);
+    let (greeting, answer) = ran.out.split_once('\n').expect("two lines");
+    assert!(greeting.contains("hello") && greeting.ends_with("True"), "it came first: {ran:?}");
+    assert!(answer.contains("\"re\":1"), "and then it goes on: {ran:?}");
+}
+
 #[test]
 fn a_client_written_from_the_protocols_page_works() {
     let site = Site::new();

@@ -70,7 +70,8 @@ pub struct Pump {
     /// How large `incoming` is made.
     read: usize,
     flow: Flow,
-    handshaking: bool,
+    /// The handshake has come so far that data may be sent.
+    may_send: bool,
     closed: bool,
     /// There was a fault: what comes after it is not looked at.
     failed: bool,
@@ -161,7 +162,7 @@ impl Pump {
             incoming: Buffer::default(),
             read: READ_AT_FIRST,
             flow: Flow::default(),
-            handshaking: true,
+            may_send: false,
             closed: false,
             failed: false,
         }
@@ -243,7 +244,7 @@ impl Pump {
         };
         self.incoming.discard(discard);
         if matches!(step, Ok(Step::Ready)) {
-            self.handshaking = false;
+            self.may_send = true;
         }
         step
     }
@@ -267,13 +268,13 @@ impl Pump {
         self.flow.outgoing.discard(n);
     }
 
-    /// Encrypts from the front of `plain` and says how much it took: at most [`ENCRYPT`], nothing during the handshake, after [`Pump::close`], or
-    /// while there are [`ENCRYPT`] bytes of [`Pump::outgoing`].
+    /// Encrypts from the front of `plain` and says how much it took: at most [`ENCRYPT`], nothing before the handshake allows it, after
+    /// [`Pump::close`], or while there are [`ENCRYPT`] bytes of [`Pump::outgoing`]. A server's handshake may allow it before it is done.
     ///
     /// # Errors
     /// See [`TlsFault`].
     pub fn encrypt(&mut self, plain: &[u8]) -> Result<usize, TlsFault> {
-        if self.handshaking || self.closed || plain.is_empty() || self.outgoing().len() >= ENCRYPT {
+        if !self.may_send || self.closed || plain.is_empty() || self.outgoing().len() >= ENCRYPT {
             return Ok(0);
         }
         let plain = &plain[..plain.len().min(ENCRYPT)];
@@ -281,9 +282,9 @@ impl Pump {
         Ok(plain.len())
     }
 
-    /// Queues `close_notify`, if the handshake is done; nothing can be encrypted after it.
+    /// Queues `close_notify`, if the handshake allows it; nothing can be encrypted after it.
     pub fn close(&mut self) {
-        if !self.closed && !self.handshaking {
+        if !self.closed && self.may_send {
             // A connection that cannot write it any more is closed as it is.
             let _broken = self.write(Write::CloseNotify);
         }
@@ -304,7 +305,7 @@ impl Pump {
     /// The handshake is not done.
     #[must_use]
     pub fn is_handshaking(&self) -> bool {
-        self.handshaking
+        self.common().is_handshaking()
     }
 
     /// The peer sent `close_notify` and all its plaintext was taken.

@@ -16,8 +16,8 @@ use ftp_proto::message::{Greeting, Hello, LoggedIn, Refusal, Reply, TlsFacts};
 use std::time::Instant;
 
 impl Session {
-    pub(super) fn opened(&mut self, now: Instant, facts: TlsFacts) {
-        self.tls = facts;
+    /// The first word, which is for everybody: it waits from the beginning for TLS to allow it.
+    pub(super) fn greet(&mut self) {
         let hello = Hello {
             software: self.shared.software().to_owned(),
             protocol: PROTOCOL,
@@ -26,6 +26,10 @@ impl Session {
             idle_seconds: self.shared.limits().idle.as_secs(),
         };
         self.fx.say(&Greeting { hello });
+    }
+
+    pub(super) fn opened(&mut self, now: Instant, facts: TlsFacts) {
+        self.tls = facts;
         self.enter(State::Guest { until: now + LOGIN });
     }
 
@@ -141,6 +145,10 @@ impl Session {
     pub(super) fn close(&mut self, now: Instant, why: &'static str, refusal: Option<Refusal>) {
         if self.fx.mute {
             return;
+        }
+        if matches!(self.state, State::Handshaking { .. }) {
+            // A greeting that could not be sent by now: the end does not wait for it.
+            self.fx.outbox.clear();
         }
         self.fx.outbox.cut_off();
         if let Some(refusal) = refusal {

@@ -47,7 +47,7 @@ impl Session {
     /// A connection that was just accepted.
     #[must_use]
     pub fn new(shared: &Rc<Shared>, peer: SocketAddr, now: Instant) -> Self {
-        Self {
+        let mut session = Self {
             shared: Rc::clone(shared),
             peer,
             tls: TlsFacts::default(),
@@ -59,7 +59,9 @@ impl Session {
             guest: Some(shared.count_guest()),
             asked: now,
             moved: now,
-        }
+        };
+        session.greet();
+        session
     }
 
     /// The only place where the state changes.

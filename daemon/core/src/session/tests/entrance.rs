@@ -1,6 +1,7 @@
 //! Who may ask what: every request in every state.
 
 use super::*;
+use crate::limits::HANDSHAKE;
 use ftp_proto::message::OPS;
 
 /// A request of each kind that would be done, if the one who asks may.
@@ -241,6 +242,17 @@ fn every_request_is_answered_to_a_user_as_the_table_says() {
     }
 }
 
+/// The greeting waits from the beginning, and TLS would never let it go.
+#[test]
+fn the_end_of_a_handshake_that_takes_too_long_waits_for_no_greeting() {
+    let world = world(true);
+    let mut silent = Session::new(&world.shared, (Ipv4Addr::LOCALHOST, 1000).into(), world.now);
+    assert!(!silent.pending(CH).is_empty());
+    silent.on_event(world.now + HANDSHAKE, Event::Timeout);
+    assert!(silent.pending(CH).is_empty());
+    assert!(std::iter::from_fn(|| silent.poll_action()).any(|action| matches!(action, Action::Close(_))));
+}
+
 #[test]
 fn nothing_is_taken_before_the_handshake_or_after_the_end() {
     let ends: [(&str, ComeTo); 6] = [
@@ -259,10 +271,11 @@ fn nothing_is_taken_before_the_handshake_or_after_the_end() {
         let before = names(&world);
         let address = (Ipv4Addr::LOCALHOST, 1000).into();
         let mut early = Session::new(&world.shared, address, world.now);
+        let greeting = early.pending(CH).to_vec();
         let mut bytes = Vec::new();
         put_message(&mut bytes, &request(op));
         assert!(!early.wants_input(CH) && early.on_bytes(world.now, CH, &bytes) == 0, "{op} before all");
-        assert!(early.poll_action().is_none() && early.pending(CH).is_empty(), "{op} before all");
+        assert!(early.poll_action().is_none() && early.pending(CH) == greeting, "{op} before all");
         for (end, come_to) in ends {
             let world = self::world(true);
             for busy in [false, true] {
