@@ -126,7 +126,8 @@ RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 step fuzzing
 fuzz
 step tests
-cargo test --workspace --locked
+# Many tests wait most of their time, for a clock or a disk: two for each core.
+RUST_TEST_THREADS=$((2 * $(nproc))) cargo test --workspace --locked
 # A report, not a condition.
 step "instructions of fixed workloads"
 scripts/instructions.sh || echo "they cannot be counted here"
