@@ -1,5 +1,6 @@
 """What doubles when the work doubles: sessions, files, the size of a file, the size of a directory."""
 
+import contextlib
 import os
 import time
 
@@ -11,6 +12,7 @@ from sessions import Client
 from transfers import Transfers
 
 STEPS = 7
+RUNS = 3
 
 
 class Growth(Transfers):
@@ -54,12 +56,18 @@ class Growth(Transfers):
         return "\n".join(lines)
 
     def watched(self, ours, nothing, job, check, before=lambda: None):
-        """Time and processor time as of any transfer, and the daemon's peak."""
+        """Time and processor time as of any transfer, the least of some, and the daemon's peak. What was not used before, the machine's host may hand out page by page."""
         pid = ours.children[0].pid
         with open(f"/proc/{pid}/clear_refs", "w") as file:
             file.write("5")
         resident = ours.group.memory("Rss:")
-        run = self.measured(ours, nothing, job, check, before)
+        runs = []
+        for _ in range(RUNS):
+            with contextlib.suppress(Drowned):
+                runs.append(self.measured(ours, nothing, job, check, before))
+        if not runs:
+            raise Drowned("it is too little each time")
+        run = min(runs, key=lambda run: run["s"])
         with open(f"/proc/{pid}/status") as file:
             peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
         return {"s": run["s"], "server s": run["server"], "MiB more at the peak": max(peak - resident, 0) / 1024}
@@ -112,7 +120,8 @@ class Growth(Transfers):
                 file.write(os.urandom(1024))
         line = lambda name, source: lambda: ours.client(f"put -r -o {name} {source}")
         check = lambda: self.expect_files(f"{ours.home()}/grown{count}", count)
-        return self.watched(ours, line("grown0", f"{self.site.data}/none"), line(f"grown{count}", source), check)
+        gone = lambda: ours.run(f"-rm -r /grown{count}")
+        return self.watched(ours, line("grown0", f"{self.site.data}/none"), line(f"grown{count}", source), check, gone)
 
     def entries(self, count):
         ours = self.world.fresh(f"entries{count}")

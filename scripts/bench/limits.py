@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import time
 
 from measure import Failed, Group, command
@@ -33,6 +34,7 @@ class Limits(Row):
         add("dd of zeros to the RAM disk", lambda: self.dd("/dev/zero", f"{site.fast}/dd.bin"))
         add("dd conv=fsync of the file to the disk", lambda: self.dd(here, f"{site.disk}/dd.bin", "conv=fsync"))
         add("1 KiB create+fsync on the disk, one after the other", self.creations)
+        add("1 KiB files on the disk, 128 made durable together, one thread", self.together)
         add("password checks alone, on all cores", lambda: {"1/s": float(command([f"{examples}/limits", "password"]))})
         add("reading, hashing, sealing, opening, hashing, writing: one thread", self.floor)
 
@@ -70,6 +72,12 @@ class Limits(Row):
         folder, count = self.site.folder(f"{self.site.disk}/limit"), self.site.sizes.few
         run = self.bench.clean(lambda: create_and_sync(folder, count), [])
         return {"1/s": count / run["s"]}
+
+    def together(self):
+        # What is removed from a disk makes it slow for a while: each has a folder of its own.
+        folder = tempfile.mkdtemp(prefix="together.", dir=self.site.disk)
+        os.sync()
+        return {"1/s": float(command([f"{self.site.programs}/examples/limits", "durable", folder]))}
 
     def floor(self):
         target = f"{self.site.fast}/floor.bin"

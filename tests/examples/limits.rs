@@ -1,14 +1,21 @@
 //! What one core can do of what a transfer or a login is made of, for `scripts/bench.sh`.
 //!
 //! `limits aes128 | blake3`: 10^6 bytes a second of one thread. `limits password`: checks of a password a second, on all cores at once.
+//! `limits durable FOLDER`: small files a second that one thread makes durable, many together, by the calls that the daemon does it with.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
 use ftp_core::account::password::Cost;
+use ftp_core::limits::TOGETHER;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::Secret;
 use ftp_proto::tree;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{futimens, linkat, openat, syncfs};
 use std::error::Error;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,7 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             })?
         }
         "password" => passwords(),
-        _ => return Err("limits aes128 | blake3 | password".into()),
+        "durable" => durable(Path::new(&std::env::args().nth(2).ok_or("in which folder?")?))?,
+        _ => return Err("limits aes128 | blake3 | password | durable FOLDER".into()),
     };
     println!("{rate:.1}");
     Ok(())
@@ -69,4 +77,33 @@ fn passwords() -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "it is a number of cores")]
     let checks = f64::from(EACH) * cores as f64;
     checks / start.elapsed().as_secs_f64()
+}
+
+/// Makes files of 1 KiB in a new folder: without a name, then all are made durable, then each gets its name, then those are made durable.
+fn durable(folder: &Path) -> io::Result<f64> {
+    const FILES: u32 = 10_000;
+    std::fs::create_dir_all(folder)?;
+    let folder = openat(CWD, folder, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let (data, start, mut done) = ([7; 1024], Instant::now(), 0);
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_modification: Timespec { tv_sec: 0, tv_nsec: 0 },
+    };
+    while done < FILES {
+        let unnamed = || -> io::Result<File> {
+            let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+            let mut file = File::from(openat(&folder, ".", flags, Mode::RUSR | Mode::WUSR)?);
+            file.write_all(&data)?;
+            futimens(&file, &times)?;
+            Ok(file)
+        };
+        let files = (0..TOGETHER).map(|_| unnamed()).collect::<io::Result<Vec<_>>>()?;
+        syncfs(&folder)?;
+        for file in files {
+            linkat(file, "", &folder, done.to_string(), AtFlags::EMPTY_PATH)?;
+            done += 1;
+        }
+        syncfs(&folder)?;
+    }
+    Ok(f64::from(done) / start.elapsed().as_secs_f64())
 }
