@@ -192,6 +192,15 @@ impl Connection {
                 return Err(Failure::interrupted().fatal());
             }
         }
+        // Our last word of it: whoever is asked for a password now takes longer than a server waits for that.
+        connection.flush()?;
+        while !connection.pump.outgoing().is_empty() && connection.ended.is_none() {
+            connection.turn(TICK)?;
+            connection.check_time()?;
+            if interrupt.is_set() {
+                return Err(Failure::interrupted().fatal());
+            }
+        }
         if connection.pump.alpn() != Some(ALPN) {
             return Err(Failure::lost(format!("{} is a TLS server, but not ftp-daemon", server.address()))
                 .hint("check the port"));

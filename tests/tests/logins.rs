@@ -1,5 +1,6 @@
 //! Logins: guessing is slowed down, and a storm of them holds nobody up.
 
+use ftp_core::limits::HANDSHAKE;
 use ftp_tests::site::{Site, eventually};
 use ftp_tests::wire::Wire;
 use serde_json::{Value, json};
@@ -41,6 +42,18 @@ fn five_wrong_ones_slow_the_source_down() {
             log.lines().filter(|line| line.contains("event=refused") && line.contains("user=alice"));
         refused.filter(|line| line.contains("ip=127.0.0.1")).count() >= 4
     });
+}
+
+/// Who is asked for a password takes longer than a handshake may.
+#[test]
+fn who_types_slowly_is_a_guest_meanwhile() {
+    let site = Site::new();
+    site.user("alice", "1M");
+    let daemon = site.start();
+    let mut wire = Wire::open(daemon.port, &site.path("certs/ca.pem")).expect("open");
+    std::thread::sleep(HANDSHAKE + Duration::from_secs(1));
+    let answer = wire.login("alice", "password of alice").expect("an answer");
+    assert!(answer.get("ok").is_some(), "{answer}");
 }
 
 #[test]
