@@ -90,6 +90,10 @@ impl Session {
                     if self.draining {
                         return self.close(now, "drain", Some(explain::shutting_down()));
                     }
+                    // What was taken in by then waits as well: a short request can have a long answer.
+                    if self.fx.outbox.message_bytes() >= REPLY_BYTES {
+                        return;
+                    }
                     let Some(item) = self.inbox.pop_ready() else { return };
                     self.user(now, item);
                 }

@@ -1,6 +1,7 @@
 //! Bounds are the server's: what a client says of them in passing widens none.
 
 use super::*;
+use crate::limits::REPLY_BYTES;
 use crate::vfs::Home;
 use ftp_proto::limits::{CHUNK_PAYLOAD, MESSAGE, MESSAGE_GUEST, PIPELINE};
 
@@ -107,6 +108,27 @@ fn no_more_requests_wait_than_the_greeting_says() {
         let mut more = Vec::new();
         put_message(&mut more, &json!({"id": 999, "op": "stat", "path": "/"}));
         assert_eq!(peer.session.on_bytes(peer.now, CH, &more), 0, "TCP holds the rest back");
+    }
+}
+
+#[test]
+fn answers_that_nobody_reads_hold_back_the_requests_that_wait() {
+    let world = World::new(None);
+    let mut peer = world.login("ada");
+    let name = |n: usize| format!("{n:0200}");
+    (0..100).for_each(|n| drop(std::fs::write(world.folder.path().join("ada/home").join(name(n)), "")));
+    (peer.hold, peer.reads) = (true, false);
+    let requests = PIPELINE as u64 - 1;
+    (2..2 + requests).for_each(|id| peer.ask(json!({"id": id, "op": "list", "path": "/"})));
+    peer.release();
+    let waiting = peer.session.fx.outbox.message_bytes();
+    assert!((REPLY_BYTES..REPLY_BYTES + MESSAGE).contains(&waiting), "{waiting} bytes wait");
+    // When they are read, the others come.
+    peer.reads = true;
+    peer.settle();
+    for id in 2..2 + requests {
+        assert_eq!(peer.reply(id)["page"]["entries"].as_array().map(Vec::len), Some(100), "{id}");
+        assert_eq!(peer.reply(id)["ok"]["entries"], 100, "{id}");
     }
 }
 
