@@ -19,6 +19,7 @@ use ftp_proto::message::{
 };
 use ftp_proto::{Chunk, Code, Etag, Frame, Printable, VirtualPath};
 use listing::Ahead;
+pub(crate) use listing::EARLY;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};

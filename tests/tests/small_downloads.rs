@@ -1,6 +1,6 @@
 //! Many small files come here: what is asked for them, and a disk that does not take all of them.
 
-use ftp_tests::evil::entry;
+use ftp_tests::evil::{Then, entry};
 use ftp_tests::json::Events;
 use ftp_tests::sample;
 use ftp_tests::site::{Daemon, Ran, Site, run};
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Files of the tree.
 const FILES: u64 = 400;
@@ -139,5 +139,48 @@ fn a_directory_without_others_in_it_is_listed_once() {
             assert!(ran.err.contains(files), "{command}: {ran:?}");
             assert_eq!(listed.load(Ordering::Relaxed), lists, "{command}: {ran:?}");
         }
+    }
+}
+
+/// A server that answers none of them before it was asked for all.
+#[test]
+fn directories_beside_each_other_are_listed_together() {
+    const DIRS: usize = 20;
+    for (command, rounds) in [("get -r t1", 2), ("du t1", 1), ("get -r t1; verify -r t1", 4)] {
+        let (asked, inner) = (Mutex::new(Vec::new()), Arc::new(Mutex::new(Vec::new())));
+        let found = Arc::clone(&inner);
+        let stage = Stage::answering(move |hand| match (hand.op.as_str(), hand.depth()) {
+            ("stat", _) => hand.ok(json!({"entry": entry("t1", "dir", 0)})).map(Some),
+            ("list", 1) => {
+                let dirs: Vec<_> = (0..DIRS).map(|n| entry(&format!("d{n}"), "dir", 0)).collect();
+                hand.list(&dirs).map(Some)
+            }
+            ("list", 2) => {
+                let mut asked = asked.lock().expect("whole");
+                asked.push((hand.id, hand.leaf().replace('d', "in")));
+                if asked.len() == DIRS {
+                    for (id, name) in asked.drain(..) {
+                        hand.reply(id, "page", json!({"entries": [entry(&name, "dir", 0)]}))?;
+                        hand.reply(id, "ok", json!({"entries": 1}))?;
+                    }
+                }
+                Ok(Some(Then::Go))
+            }
+            ("list", _) => {
+                found.lock().expect("whole").push(hand.path.clone());
+                hand.list(&[]).map(Some)
+            }
+            // Nobody waits so long for an answer.
+            ("ping", _) => Ok(Some(Then::End)),
+            _ => Ok(None),
+        });
+        let mut client = stage.client();
+        client.args(["-c", command]);
+        let ran = run(client, "").expect(0);
+        let mut inner = inner.lock().expect("whole").clone();
+        inner.sort_unstable();
+        let mut want: Vec<_> = (0..rounds * DIRS).map(|n| format!("/t1/d{0}/in{0}", n % DIRS)).collect();
+        want.sort_unstable();
+        assert_eq!(inner, want, "{command}: {ran:?}");
     }
 }

@@ -1,11 +1,18 @@
-//! Listings: whole ones, and one that somebody who types would like to have, if it comes soon. One that comes late is kept for the next time it is wanted; as soon as anything
+//! Listings: whole ones, several at once, and one that somebody who types would like to have, if it comes soon. One that comes late is kept for the next time it is wanted; as soon as anything
 //! else is asked, the daemon is told to stop it, and what still comes of it is dropped.
 
-use super::{Client, ENTRIES, NAMES};
-use crate::failure::Failure;
+use super::{Client, ENTRIES, Incoming, NAMES, Window, request_len};
+use crate::failure::{Cause, Failure};
 use ftp_proto::message::{Body, Entry, Listed, Op};
 use ftp_proto::{Frame, VirtualPath};
 use std::time::{Duration, Instant};
+
+/// Entries of directories that are listed before their turn: when there are so many, no more are waited for.
+pub(crate) const EARLY: usize = 8192;
+/// How long the daemon may take to stop the others,
+const PATIENCE: Duration = Duration::from_secs(5);
+/// and all after Ctrl-C.
+const STOP: Duration = Duration::from_secs(1);
 
 /// A listing under way.
 pub(super) struct Ahead {
@@ -72,6 +79,63 @@ impl Client {
                 return Err(self.breach("a listing has no end"));
             }
         }
+    }
+
+    /// Lists directories, several requests being under way at once: the first of them, and as many of the others as have few entries together. Gives each as
+    /// [`Client::list`] does, in their order; there may be fewer than were asked for, but the first is among them.
+    ///
+    /// # Errors
+    /// Those that end all of it; no answer is outstanding then.
+    pub(crate) fn lists(
+        &mut self,
+        paths: &[VirtualPath],
+    ) -> Result<Vec<Result<Vec<Entry>, Failure>>, Failure> {
+        let mut window = Window::reading(self);
+        let (mut listings, mut sent, mut early) = (Vec::new(), 0, 0);
+        let (mut entries, mut names) = (Vec::new(), 0);
+        while listings.len() < paths.len() {
+            while let Some(path) = paths.get(sent).filter(|path| window.has_room(request_len(path))) {
+                self.ask_ahead(&mut window, Op::List { path: path.clone() }, ())?;
+                sent += 1;
+            }
+            let listing = match self.next_of(&mut window, &mut || {}) {
+                // What has come counts; who asks for the rest finds out.
+                Err(failure) if failure.cause == Cause::Connection && !listings.is_empty() => break,
+                Err(failure) => return Err(failure),
+                Ok(None) => {
+                    self.stop(&mut window, STOP);
+                    return Err(Failure::interrupted());
+                }
+                Ok(Some(Incoming::Reply(Body::Page(page)))) if !page.entries.is_empty() => {
+                    names += page.entries.iter().map(Entry::name_len).sum::<usize>();
+                    entries.extend(page.entries);
+                    if entries.len() > ENTRIES || names > NAMES {
+                        return Err(self.breach("a listing has no end"));
+                    }
+                    if !listings.is_empty() && early + entries.len() > EARLY {
+                        self.stop(&mut window, PATIENCE);
+                        break;
+                    }
+                    continue;
+                }
+                Ok(Some(Incoming::Reply(Body::Ok(value)))) => {
+                    let listed: Listed = self.read(value)?;
+                    Ok(self.whole(std::mem::take(&mut entries), &listed)?)
+                }
+                Ok(Some(Incoming::Reply(Body::Error(refusal)))) => {
+                    entries.clear();
+                    Err(Failure::refused(refusal))
+                }
+                Ok(Some(_)) => return Err(self.breach("an answer to something else")),
+            };
+            window.done();
+            names = 0;
+            if !listings.is_empty() {
+                early += listing.as_ref().map_or(0, Vec::len);
+            }
+            listings.push(listing);
+        }
+        Ok(listings)
     }
 
     pub(crate) fn unnamed(&mut self) -> Failure {

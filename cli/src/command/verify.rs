@@ -137,12 +137,10 @@ impl Found {
         label: &str,
         progress: &mut Progress<'_>,
     ) -> Result<(), Failure> {
-        let mut trail = Trail::default();
+        let (mut trail, mut ahead) = (Trail::default(), tree::Ahead::new());
         loop {
-            let listed = trail.there(top).and_then(|dir| {
-                let there = tree::list_there(shell, progress, &dir)?;
-                Ok((there, tree::list_here(&trail.local(folder), 0), dir))
-            });
+            let listed = ahead.list(shell, progress, &trail, top);
+            let listed = listed.map(|(dir, there)| (there, tree::list_here(&trail.local(folder), 0), dir));
             match listed {
                 Err(failure) => self.fail(shell, failure, &trail.label(label, ""), progress)?,
                 Ok((_, Err(failure), _)) if failure.cause != Cause::NotFound => {
@@ -415,14 +413,13 @@ fn du(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let mut dirs = 0;
     let mut failed = None;
     if entry.kind == Kind::Dir {
-        let mut trail = Trail::default();
+        let (mut trail, mut ahead) = (Trail::default(), tree::Ahead::new());
         loop {
             count.tick();
-            let listed = trail.there(&top).and_then(|dir| tree::list_there(shell, &mut count, &dir));
-            match listed {
+            match ahead.list(shell, &mut count, &trail, &top) {
                 Err(failure) if tree::ends_all(&failure) => return Err(failure),
                 Err(failure) => drop(failed.get_or_insert(failure)),
-                Ok(entries) => {
+                Ok((_, entries)) => {
                     for entry in entries.iter().filter(|entry| entry.kind == Kind::File) {
                         count.add(entry.size);
                     }

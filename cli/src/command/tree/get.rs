@@ -3,7 +3,7 @@
 use super::super::Shell;
 use super::super::single::{How, Known, Task, begin, consider_get, get_one, planned_get};
 use super::downloads;
-use super::{Listed, Tally, Trail, ends_all, list_there, together, together_len};
+use super::{Ahead, Listed, Tally, Trail, ends_all, together, together_len};
 use crate::event::Op;
 use crate::failure::{Cause, Failure};
 use crate::progress::{Count, Progress};
@@ -26,17 +26,13 @@ pub(crate) fn count(
     top: &VirtualPath,
     count: &mut Count<'_>,
 ) -> Result<Option<Vec<Entry>>, Failure> {
-    let (mut trail, mut listed) = (Trail::default(), Listed::default());
+    let (mut trail, mut ahead, mut listed) = (Trail::default(), Ahead::new(), Listed::default());
     loop {
         count.tick();
-        let entries = match trail.there(top) {
-            Ok(dir) => list_there(shell, count, &dir),
-            Err(failure) => Err(failure),
-        };
-        match entries {
+        match ahead.list(shell, count, &trail, top) {
             Err(failure) if ends_all(&failure) || trail.here().is_empty() => return Err(failure),
             Err(_) => {}
-            Ok(entries) => {
+            Ok((_, entries)) => {
                 listed.add(&entries)?;
                 for entry in entries.iter().filter(|entry| entry.kind == Kind::File) {
                     count.add(entry.size);
@@ -68,18 +64,17 @@ pub(crate) fn get(
     tally: &mut Tally,
     progress: &mut Progress<'_>,
 ) -> Result<(), Failure> {
-    let (mut trail, mut listed) = (Trail::default(), Listed::default());
+    let (mut trail, mut ahead, mut listed) = (Trail::default(), Ahead::new(), Listed::default());
     loop {
-        let entered = trail.there(top.path).and_then(|dir| {
-            let entries = match top.entries.take() {
-                Some(entries) => entries,
-                None => list_there(shell, progress, &dir)?,
-            };
-            Ok((entries, enter(folder, trail.here(), how)?, dir))
-        });
+        let entries = match top.entries.take() {
+            Some(entries) => Ok((top.path.clone(), entries)),
+            None => ahead.list(shell, progress, &trail, top.path),
+        };
+        let entered =
+            entries.and_then(|(dir, entries)| Ok((dir, entries, enter(folder, trail.here(), how)?)));
         match entered {
             Err(failure) => tally.fail(shell, failure, &trail.label(label, ""))?,
-            Ok((entries, folder, dir)) => {
+            Ok((dir, entries, folder)) => {
                 listed.add(&entries)?;
                 for entry in entries.iter().filter(|entry| entry.kind == Kind::Other) {
                     let label = trail.label(label, entry.name.as_ref().map_or("", Name::as_str));

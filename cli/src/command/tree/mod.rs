@@ -1,6 +1,7 @@
 //! Whole directories, and several files: counted first, then one directory after the other. Of a tree that may have any number of files, only the names of
-//! one directory and of those that are still to be visited are held at any time, and the paths of a few that are being made.
+//! one directory and of those that are still to be visited are held at any time, the paths of a few that are being made, and what is in a few that come next.
 
+mod ahead;
 mod downloads;
 mod get;
 mod local;
@@ -10,6 +11,7 @@ mod queue;
 mod tally;
 mod uploads;
 
+pub(super) use ahead::Ahead;
 pub(super) use get::{File as Download, Top, count as count_there, get, some as get_some};
 pub(super) use local::{Left, Listing, count as count_here, list as list_here};
 pub(super) use prune::{Target, prune};
