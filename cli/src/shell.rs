@@ -271,6 +271,8 @@ impl Front {
                 return Ok(Next::Stay);
             }
         };
+        // What was pressed before the line is over.
+        self.interrupt.clear();
         for command in commands {
             match shell.run(&command) {
                 Ok(Next::Stay) => {}

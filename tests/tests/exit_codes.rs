@@ -4,8 +4,12 @@ use ftp_tests::proxy::Proxy;
 use ftp_tests::sample;
 use ftp_tests::site::{Daemon, Ran, Site, eventually, run};
 use ftp_tests::stage::Stage;
+use serde_json::json;
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn place() -> (Site, Daemon) {
     let site = Site::new();
@@ -201,4 +205,38 @@ fn the_first_failure_names_the_code_of_a_script_that_goes_on() {
     // Without -k, nothing is done after it.
     ends(&site, daemon.port, 6, "get nothing; mkdir e");
     assert!(!site.home_of("alice").join("e").exists());
+}
+
+/// The answer to the login, or to the first command, comes just after it.
+#[test]
+fn ctrl_c_between_two_commands_is_not_forgotten() {
+    let (now, done) = (Arc::new(Mutex::new(None)), Arc::new(AtomicU64::new(0)));
+    let (round, counter) = (Arc::clone(&now), Arc::clone(&done));
+    let stage = Stage::answering(move |hand| {
+        if hand.op == "login" {
+            // The client may be quicker than who began it.
+            eventually("it is known who this is", || round.lock().expect("whole").is_some());
+        }
+        let (client, interrupted) = round.lock().expect("whole").expect("known");
+        if hand.op == interrupted {
+            rustix::process::kill_process(client, rustix::process::Signal::INT)?;
+            // So long the client's thread for signals may take, and so soon nobody looks whether there was one.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if hand.op != "mkdir" {
+            return Ok(None);
+        }
+        counter.fetch_add(1, Ordering::Relaxed);
+        hand.ok(json!({})).map(Some)
+    });
+    for (most, op) in [(0, "login"), (1, "mkdir")].into_iter().cycle().take(20) {
+        done.store(0, Ordering::Relaxed);
+        let mut command = stage.client();
+        command.args(["-c", "mkdir a; mkdir b"]).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
+        *now.lock().expect("whole") = Some((rustix::process::Pid::from_child(&child), op));
+        let code = child.wait().expect("ours").code();
+        *now.lock().expect("whole") = None;
+        assert_eq!((code, done.load(Ordering::Relaxed)), (Some(130), most), "at {op}");
+    }
 }

@@ -306,14 +306,16 @@ impl<'a> Shell<'a> {
         Self { console, session, manner, seen: Seen::default(), replace }
     }
 
-    /// Does one command.
+    /// Does one command, unless Ctrl-C was pressed and nobody has dealt with that.
     ///
     /// # Errors
     /// What went wrong; the session can go on unless the failure is fatal.
     pub fn run(&mut self, words: &[Word]) -> Result<Next, Failure> {
         let Some((name, rest)) = words.split_first() else { return Ok(Next::Stay) };
         let command = find(name)?;
-        self.session.interrupt().clear();
+        if self.session.interrupt().is_set() {
+            return Err(Failure::interrupted());
+        }
         self.replace = Replace::new(self.console.is_interactive());
         let done = (command.run)(self, &Line { command, words: rest });
         if command.changes {
