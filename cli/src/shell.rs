@@ -271,7 +271,7 @@ impl Front {
                 return Ok(Next::Stay);
             }
         };
-        // What was pressed before the line is over.
+        // Ctrl-C that came before this line is not meant for it.
         self.interrupt.clear();
         for command in commands {
             match shell.run(&command) {

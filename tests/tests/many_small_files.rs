@@ -217,7 +217,6 @@ fn a_tree_of_folders_is_whole_however_often_the_connection_is_lost() {
     let (site, daemon) = site("none");
     for number in 0..60 {
         // More beside each other than are asked for at once, and some in others.
-        // More beside each other than are asked for at once.
         let folder = site.path(&format!("work/tree/d{}/e{}", number % 40, number % 11));
         plant(&folder, 1 + number % 5);
     }

@@ -14,6 +14,8 @@ struct Said {
     frames: Arc<Mutex<VecDeque<Frame>>>,
     /// What each call brought.
     told: Arc<Mutex<Vec<Vec<Value>>>>,
+    /// The connection is cut after that.
+    is_cut: bool,
 }
 
 impl Said {
@@ -57,7 +59,10 @@ impl Link for Said {
         self.frame_at_hand()
     }
     fn frame_at_hand(&mut self) -> Result<Option<Frame>, Failure> {
-        Ok(self.frames.lock().expect("whole").pop_front())
+        match self.frames.lock().expect("whole").pop_front() {
+            None if self.is_cut => Err(Failure::lost("cut")),
+            frame => Ok(frame),
+        }
     }
     fn is_ended(&self) -> bool {
         false
@@ -236,6 +241,17 @@ fn directories_are_asked_for_together_and_no_more_is_waited_for_than_is_few() {
     let counts: Vec<_> = listings.iter().map(|listing| listing.as_ref().ok().map(Vec::len)).collect();
     assert_eq!((counts, said.told()), (vec![Some(10_000), Some(1000)], vec![4, 2]));
     assert!(!client.is_broken());
+
+    // What came before the connection was cut counts, and the rest is asked for again; where nothing came, that is told.
+    let said = Said { is_cut: true, ..Said::default() };
+    let mut client = said.client(64);
+    said.says(&ok(1, 0));
+    said.says(&page(2, 0, 1));
+    let listings = client.lists(&paths).expect("the first");
+    assert!(listings.len() == 1 && client.is_broken());
+    let failure =
+        Said { is_cut: true, ..Said::default() }.client(64).lists(&paths).expect_err("nothing came");
+    assert_eq!(failure.message, "cut");
 
     // What does not keep to the protocol is not believed here either.
     for bad in [ok(1, 1), page(1, 0, 0), page(2, 0, 1), json!({"re": 1, "begin": {}})] {
