@@ -102,11 +102,18 @@ impl Failure {
 
     /// A file of this machine cannot be worked on.
     pub fn local(path: &Path, what: impl Display, error: &io::Error) -> Self {
+        let in_the_way = match error.kind() {
+            io::ErrorKind::NotADirectory => Some("it, or what is above it, is no folder"),
+            io::ErrorKind::AlreadyExists => Some("something else of that name is there"),
+            _ => None,
+        };
+        if let Some(why) = in_the_way {
+            let message = format!("{}: cannot {what}: {why}", shown(path));
+            return Self::new(Cause::NotPermitted, message).hint("use another folder (lcd, -o)");
+        }
         let cause = match error.kind() {
             io::ErrorKind::NotFound => Cause::NotFound,
-            io::ErrorKind::PermissionDenied
-            | io::ErrorKind::AlreadyExists
-            | io::ErrorKind::ReadOnlyFilesystem => Cause::NotPermitted,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Cause::NotPermitted,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Cause::Full,
             _ => Cause::Failed,
         };

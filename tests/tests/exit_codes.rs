@@ -153,6 +153,16 @@ fn code_7_is_for_what_may_not_be_done() {
     for commands in ["mkdir d", "rmdir d", "mkdir small/x", "mv small d/small", "mkdir 'a\u{1}'"] {
         ends(&site, daemon.port, 7, commands);
     }
+    // A name that no client could have given it.
+    ends(&site, daemon.port, 0, "mkdir odd");
+    fs::write(site.home_of("alice").join("odd/a\tb"), "").expect("written");
+    let ran = ends(&site, daemon.port, 7, "rm -rf odd");
+    assert!(ran.err.contains("a name that cannot be listed"), "{ran:?}");
+    // A file here where a folder should be.
+    for commands in ["get -o small/x small", "get -r -o small d", "put small/x", "lcd small"] {
+        let ran = ends(&site, daemon.port, 7, commands);
+        assert!(!ran.err.contains("os error"), "{commands}: {ran:?}");
+    }
 }
 
 #[test]

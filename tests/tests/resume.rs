@@ -199,6 +199,43 @@ fn a_client_goes_on_by_itself_when_the_connection_is_cut() {
 }
 
 #[test]
+fn what_is_asked_before_a_transfer_is_asked_again_when_the_connection_is_cut() {
+    let site = Site::new();
+    site.user("alice", "none");
+    let daemon = site.start();
+    let proxy = Proxy::new(daemon.port);
+    sample::file(&site.path("work/file.bin"), 1, 1000);
+    site.script(proxy.port, "alice", "mkdir dir\nput file.bin\nput -o dir/file.bin file.bin").expect(0);
+    proxy.restart(u64::MAX, u64::MAX);
+    site.script(proxy.port, "alice", "pwd").expect(0);
+    // The login, and the end of the connection, which is shorter than any answer.
+    let login = proxy.answered();
+    for (command, about) in [
+        ("get -o here.bin file.bin", "file.bin"),
+        ("get -f -o again.bin d*/f*", "d*/f*"),
+        ("put -o dir/ file.bin", "dir/"),
+        ("put -o other.bin file.bin", "other.bin"),
+        ("put file.bin here.bin", "quota"),
+        ("verify file.bin", "file.bin"),
+        ("mirror get dir", "dir"),
+        ("du dir", "dir"),
+    ] {
+        proxy.cut_answer_at(login, false);
+        let ran = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                eventually("it is cut", || proxy.answered() > login);
+                std::thread::sleep(std::time::Duration::from_millis(200));
+                proxy.cut_answer_at(u64::MAX, false);
+            });
+            site.script(proxy.port, "alice", command)
+        });
+        let ran = ran.expect(0);
+        assert!(ran.err.contains(&format!("{about}: connection lost")), "{command}: {ran:?}");
+        assert!(ran.err.contains("again in 1s (1 of 5)"), "{command}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_source_that_changed_is_never_spliced() {
     for way in [Way::Up, Way::Down] {
         let scene = Scene::new(way);

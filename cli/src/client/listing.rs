@@ -3,7 +3,7 @@
 
 use super::{Client, ENTRIES, Incoming, NAMES, Window, request_len};
 use crate::failure::{Cause, Failure};
-use ftp_proto::message::{Body, Entry, Listed, Op};
+use ftp_proto::message::{Body, Entry, Listed, Op, Page};
 use ftp_proto::{Frame, VirtualPath};
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,34 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// and all after Ctrl-C.
 const STOP: Duration = Duration::from_secs(1);
 
+/// What has come of a listing.
+#[derive(Default)]
+struct Seen {
+    entries: usize,
+    names: usize,
+}
+
+impl Seen {
+    /// Counts a page; what is wrong with it, or with so much, is the daemon's fault.
+    fn add(&mut self, page: &Page) -> Result<(), &'static str> {
+        if page.entries.is_empty() {
+            return Err("a page with nothing in it");
+        }
+        self.entries += page.entries.len();
+        self.names += page.entries.iter().map(Entry::name_len).sum::<usize>();
+        if self.entries > ENTRIES || self.names > NAMES {
+            return Err("a listing has no end");
+        }
+        Ok(())
+    }
+}
+
 /// A listing under way.
 pub(super) struct Ahead {
     id: u64,
     path: VirtualPath,
     entries: Vec<Entry>,
-    names: usize,
+    seen: Seen,
     /// The end of it.
     end: Option<Body>,
     /// It is not wanted any more; this is the request that stops it.
@@ -28,7 +50,7 @@ pub(super) struct Ahead {
 
 impl Ahead {
     fn new(id: u64, path: &VirtualPath) -> Self {
-        Self { id, path: path.clone(), entries: Vec::new(), names: 0, end: None, stop: None }
+        Self { id, path: path.clone(), entries: Vec::new(), seen: Seen::default(), end: None, stop: None }
     }
 }
 
@@ -54,29 +76,22 @@ impl Client {
         take: &mut dyn FnMut(Entry),
     ) -> Result<Listed, Failure> {
         let id = self.send(Op::List { path: path.clone() })?;
-        let (mut entries, mut names) = (0, 0);
+        let mut seen = Seen::default();
         loop {
             match self.wait_reply(id)? {
-                Body::Page(page) if page.entries.is_empty() => {
-                    return Err(self.breach("a page with nothing in it"));
-                }
                 Body::Page(page) => {
-                    names += page.entries.iter().map(Entry::name_len).sum::<usize>();
-                    entries += page.entries.len();
+                    seen.add(&page).map_err(|what| self.breach(what))?;
                     page.entries.into_iter().for_each(&mut *take);
                 }
                 Body::Ok(value) => {
                     let listed: Listed = self.read(value)?;
-                    if listed.entries != entries as u64 {
+                    if listed.entries != seen.entries as u64 {
                         return Err(self.breach("a listing is not whole"));
                     }
                     return Ok(listed);
                 }
                 Body::Error(refusal) => return Err(Failure::refused(refusal)),
                 Body::Begin(_) => return Err(self.breach("a listing cannot begin")),
-            }
-            if entries > ENTRIES || names > NAMES {
-                return Err(self.breach("a listing has no end"));
             }
         }
     }
@@ -92,7 +107,7 @@ impl Client {
     ) -> Result<Vec<Result<Vec<Entry>, Failure>>, Failure> {
         let mut window = Window::reading(self);
         let (mut listings, mut sent, mut early) = (Vec::new(), 0, 0);
-        let (mut entries, mut names) = (Vec::new(), 0);
+        let (mut entries, mut seen) = (Vec::new(), Seen::default());
         while listings.len() < paths.len() {
             while let Some(path) = paths.get(sent).filter(|path| window.has_room(request_len(path))) {
                 self.ask_ahead(&mut window, Op::List { path: path.clone() }, ())?;
@@ -106,12 +121,9 @@ impl Client {
                     self.stop(&mut window, STOP);
                     return Err(Failure::interrupted());
                 }
-                Ok(Some(Incoming::Reply(Body::Page(page)))) if !page.entries.is_empty() => {
-                    names += page.entries.iter().map(Entry::name_len).sum::<usize>();
+                Ok(Some(Incoming::Reply(Body::Page(page)))) => {
+                    seen.add(&page).map_err(|what| self.breach(what))?;
                     entries.extend(page.entries);
-                    if entries.len() > ENTRIES || names > NAMES {
-                        return Err(self.breach("a listing has no end"));
-                    }
                     if !listings.is_empty() && early + entries.len() > EARLY {
                         self.stop(&mut window, PATIENCE);
                         break;
@@ -129,7 +141,7 @@ impl Client {
                 Ok(Some(_)) => return Err(self.breach("an answer to something else")),
             };
             window.done();
-            names = 0;
+            seen = Seen::default();
             if !listings.is_empty() {
                 early += listing.as_ref().map_or(0, Vec::len);
             }
@@ -237,11 +249,9 @@ impl Client {
         match body {
             _ if ahead.stop.is_some() => {}
             Body::Page(page) => {
-                ahead.names += page.entries.iter().map(Entry::name_len).sum::<usize>();
+                let counted = ahead.seen.add(&page);
                 ahead.entries.extend(page.entries);
-                if ahead.entries.len() > ENTRIES || ahead.names > NAMES {
-                    return Err(self.breach("a listing has no end"));
-                }
+                counted.map_err(|what| self.breach(what))?;
             }
             end => ahead.end = Some(end),
         }

@@ -2,6 +2,7 @@
 
 use super::files::explain;
 use super::replace::Replace;
+use super::retry::ask;
 use super::single::How;
 use super::transfers::{self, leaf, typed};
 use super::tree::{self, Tally, Target};
@@ -60,7 +61,7 @@ fn here(
     how: &How,
 ) -> Result<Next, Failure> {
     let remote = shell.remote(from)?;
-    let entry = shell.session.client()?.stat(&remote);
+    let entry = ask(shell, from, |shell| shell.session.client()?.stat(&remote));
     let entry = entry.map_err(|failure| explain(shell, failure, &remote, from))?;
     if entry.kind != Kind::Dir {
         return Err(Failure::new(Cause::NotPermitted, format!("{}: not a directory", Printable(from))));

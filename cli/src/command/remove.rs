@@ -176,6 +176,12 @@ fn all(shell: &mut Shell<'_>, doomed: &Doomed) -> Result<(), Failure> {
             }
             Err(failure) if failure.code() == Some(Code::NotFound) => {}
             Err(failure) => {
+                let failure = match failure.code() {
+                    Some(Code::NotEmpty) => failure.hint(
+                        "it came meanwhile, or has a name that cannot be listed: ask the administrator",
+                    ),
+                    _ => failure,
+                };
                 failed = Some(failure.about(Printable(&path.to_string())));
                 break;
             }

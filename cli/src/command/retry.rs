@@ -4,7 +4,7 @@ use super::Shell;
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::progress::{Count, Progress};
-use ftp_proto::Code;
+use ftp_proto::{Code, Printable};
 use std::time::{Duration, Instant};
 
 /// Pauses before a lost connection is made anew, in seconds; the last one repeats.
@@ -57,6 +57,39 @@ impl Patient for Count<'_> {
     }
 }
 
+/// A question of which nothing is shown; this is what it is about.
+struct Question<'a>(&'a str);
+
+impl Patient for Question<'_> {
+    fn lost(&mut self, _: u64, _: u32, _: Option<u32>) -> bool {
+        false
+    }
+
+    fn again(&mut self) {}
+
+    fn take_news(&mut self) -> bool {
+        false
+    }
+
+    fn about(&self) -> String {
+        Printable(self.0).to_string()
+    }
+}
+
+/// Asks what a transfer has to know before it can begin, and again when the connection was lost. `about` is what the user wrote.
+pub(super) fn ask<T>(
+    shell: &mut Shell<'_>,
+    about: &str,
+    mut question: impl FnMut(&mut Shell<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    keep_trying(shell, &mut Question(about), |shell, _| question(shell))
+}
+
+/// What another attempt may mend, if a connection was lost: the session that was lost may not have ended at the server yet.
+pub(super) fn is_worth_another_try(failure: &Failure) -> bool {
+    failure.cause == Cause::Connection || matches!(failure.code(), Some(Code::Conflict | Code::Busy))
+}
+
 /// Does work, and does it again when the connection was lost. An attempt that brought something new is the last one that counts: a transfer that gets on
 /// ends in the end, and one that does not is given up.
 pub(super) fn keep_trying<T, P: Patient>(
@@ -67,9 +100,9 @@ pub(super) fn keep_trying<T, P: Patient>(
     let (mut attempt, mut was_lost) = (0, false);
     loop {
         let failure = match work(shell, shown) {
-            Err(failure) if failure.cause == Cause::Connection => failure,
-            // The session that was lost may not have ended at the server yet.
-            Err(failure) if was_lost && matches!(failure.code(), Some(Code::Conflict | Code::Busy)) => {
+            Err(failure)
+                if is_worth_another_try(&failure) && (was_lost || failure.cause == Cause::Connection) =>
+            {
                 failure
             }
             result => return result,

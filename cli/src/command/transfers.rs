@@ -2,7 +2,7 @@
 
 use super::files::explain;
 use super::replace::Replace;
-use super::retry::keep_trying;
+use super::retry::{ask, keep_trying};
 use super::single::{How, Known, Task, get_one, put_one};
 use super::tree::{self, Tally};
 use super::{BARE, Command, Given, Group, Line, Next, Shell, Side, expanded};
@@ -128,7 +128,7 @@ fn get(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let words = words(shell, line)?;
     let mut wanted = Vec::new();
     for word in &words.names {
-        for found in glob::there(shell.session, word)? {
+        for found in ask(shell, word.as_str(), |shell| glob::there(shell.session, word))? {
             let is_pattern = word.pattern().is_some();
             if let Some(one) = want(shell, &words, &found.name, found.entry, is_pattern)? {
                 wanted.push(one);
@@ -224,7 +224,7 @@ fn want(
     let entry = match entry {
         Some(entry) => entry,
         None => {
-            let entry = shell.session.client()?.stat(&remote);
+            let entry = ask(shell, text, |shell| shell.session.client()?.stat(&remote));
             entry.map_err(|failure| explain(shell, failure, &remote, text))?
         }
     };
@@ -314,7 +314,7 @@ fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         let mut progress = Progress::one(shell.console, shell.manner.progress);
         let task =
             Task { remote: &one.remote, local: one.local.as_path(), label: &one.label, how: &words.how };
-        let there = shell.session.client()?.find(&one.remote)?;
+        let there = ask(shell, &one.label, |shell| shell.session.client()?.find(&one.remote))?;
         let done = put_one(shell, &task, there.as_ref(), Known::Nothing, &mut progress);
         return done.map(|_| Next::Stay).map_err(|failure| failure.about(&one.label));
     }
@@ -331,7 +331,7 @@ fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         }
     }
     let (files, bytes) = count.end();
-    let account = shell.session.client()?.account()?;
+    let account = ask(shell, "quota", |shell| shell.session.client()?.account())?;
     if let Some(left) = account.quota.map(|quota| quota.saturating_sub(account.used))
         && left < bytes
     {
@@ -435,8 +435,8 @@ pub(super) fn leaf(local: &Path) -> Result<Name, Failure> {
 /// What `-o` names at the server, and whether it is a directory that is there.
 fn remote_place(shell: &mut Shell<'_>, wanted: &str) -> Result<(VirtualPath, bool), Failure> {
     let place = shell.remote(wanted)?;
-    let is_dir =
-        place.is_root() || shell.session.client()?.find(&place)?.is_some_and(|entry| entry.kind == Kind::Dir);
+    let find = |shell: &mut Shell<'_>| shell.session.client()?.find(&place);
+    let is_dir = place.is_root() || ask(shell, wanted, find)?.is_some_and(|entry| entry.kind == Kind::Dir);
     Ok((place, is_dir))
 }
 

@@ -1,7 +1,7 @@
 //! `verify` and `du`: both ends are compared, or one is measured, and nothing moves.
 
 use super::files::explain;
-use super::retry::keep_trying;
+use super::retry::{ask, keep_trying};
 use super::single::{How, seconds};
 use super::transfers::typed;
 use super::tree::{self, Trail};
@@ -67,7 +67,7 @@ fn verify(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         [_, _, more, ..] => return Err(line.wrong(format!("'{}' is one word too many", Printable(more)))),
     };
     let remote = shell.remote(word)?;
-    let entry = shell.session.client()?.stat(&remote);
+    let entry = ask(shell, word, |shell| shell.session.client()?.stat(&remote));
     let entry = entry.map_err(|failure| explain(shell, failure, &remote, word))?;
     let name = remote.names().last().map_or("home", Name::as_str).to_owned();
     let local = local(shell, wanted, &name);
@@ -407,7 +407,7 @@ fn subject(pair: &Pair<'_>) -> Subject {
 fn du(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
     let word = line.at_most_one()?.unwrap_or(".");
     let top = shell.remote(word)?;
-    let entry = shell.session.client()?.stat(&top);
+    let entry = ask(shell, word, |shell| shell.session.client()?.stat(&top));
     let entry = entry.map_err(|failure| explain(shell, failure, &top, word))?;
     let mut count = Count::new(shell.console, shell.manner.progress);
     let mut dirs = 0;

@@ -2,12 +2,12 @@
 //! each.
 
 use super::super::Shell;
-use super::super::retry::{Patient, keep_trying};
+use super::super::retry::{Patient, is_worth_another_try, keep_trying};
 use super::{BESIDE, Trail};
 use crate::client::EARLY;
-use crate::failure::{Cause, Failure};
+use crate::failure::Failure;
+use ftp_proto::VirtualPath;
 use ftp_proto::message::Entry;
-use ftp_proto::{Code, VirtualPath};
 use std::time::{Duration, Instant};
 
 /// What came so long ago is listed again: it may be another directory by now.
@@ -84,9 +84,4 @@ impl Ahead {
         }
         asked
     }
-}
-
-/// The connection is to blame, or the session that was lost and has not ended at the server yet.
-fn is_worth_another_try(failure: &Failure) -> bool {
-    failure.cause == Cause::Connection || matches!(failure.code(), Some(Code::Conflict | Code::Busy))
 }
