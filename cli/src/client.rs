@@ -14,8 +14,8 @@ use crate::trust::{Ask, Fingerprint};
 use ftp_proto::frame::put_message;
 use ftp_proto::limits::{CHUNK, PROTOCOL};
 use ftp_proto::message::{
-    Account, Body, Done, Entry, Greeting, Hello, Info, Kept, Op, PartEntry, Parts, PartsRemoved, Removed,
-    Reply, Request, Stat, Sum, body,
+    Account, Body, Done, Entry, Greeting, Hello, Info, Kept, Op, PartEntry, Parts, PartsRemoved, Raw,
+    Removed, Reply, Request, Stat, Sum,
 };
 use ftp_proto::{Chunk, Code, Etag, Frame, Printable, VirtualPath};
 use listing::Ahead;
@@ -417,8 +417,8 @@ impl Client {
         self.interrupt.is_set()
     }
 
-    pub(crate) fn read<T: DeserializeOwned>(&mut self, value: serde_json::Value) -> Result<T, Failure> {
-        body(value).map_err(|_| self.breach("an answer of another kind"))
+    pub(crate) fn read<T: DeserializeOwned>(&mut self, raw: Raw) -> Result<T, Failure> {
+        raw.read().map_err(|_| self.breach("an answer of another kind"))
     }
 
     pub(crate) fn breach(&mut self, what: &str) -> Failure {

@@ -91,21 +91,27 @@ fn from_hex(text: &str, bytes: &mut [u8]) -> Result<(), NotHex> {
     if digits.len() != 2 * bytes.len() {
         return Err(NotHex);
     }
+    let mut all = 0;
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return Err(NotHex) };
-        *byte = nibble(*high)? << 4 | nibble(*low)?;
+        let [high, low] = [pair[0], pair[1]].map(|digit| NIBBLES[usize::from(digit)]);
+        *byte = high << 4 | low & 15;
+        all |= high | low;
     }
-    Ok(())
+    if all < 16 { Ok(()) } else { Err(NotHex) }
 }
 
-fn nibble(digit: u8) -> Result<u8, NotHex> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        b'A'..=b'F' => Ok(digit - b'A' + 10),
-        _ => Err(NotHex),
+/// What each digit stands for; 255 for what is none.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [255; 256];
+    let mut nibble = 0;
+    while nibble < 16 {
+        let digit = b"0123456789abcdef"[nibble as usize];
+        nibbles[digit as usize] = nibble;
+        nibbles[digit.to_ascii_uppercase() as usize] = nibble;
+        nibble += 1;
     }
-}
+    nibbles
+};
 
 /// An MD5 in progress.
 #[derive(Clone, Default)]

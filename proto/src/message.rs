@@ -18,6 +18,7 @@ use crate::limits::INTEGER;
 use crate::path::VirtualPath;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use zeroize::Zeroize;
 
 /// A secret text: wiped when dropped, never shown.
@@ -316,11 +317,11 @@ pub struct Reply {
 #[serde(rename_all = "snake_case")]
 pub enum Body {
     /// Done.
-    Ok(serde_json::Value),
+    Ok(Raw),
     /// Refused or failed.
     Error(Refusal),
     /// A transfer starts.
-    Begin(serde_json::Value),
+    Begin(Raw),
     /// A part of a listing.
     Page(Page),
 }
@@ -355,12 +356,25 @@ impl Reply {
     }
 }
 
-/// Reads the body of an `ok` or `begin` as what was asked for.
-///
-/// # Errors
-/// The daemon does not keep to the protocol.
-pub fn body<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, WireFault> {
-    serde_json::from_value(value).map_err(|_| WireFault::Message)
+/// The members of an `ok` or `begin` as they came: only who asked knows what they should be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Raw(Box<RawValue>);
+
+impl Raw {
+    /// Reads them as what was asked for.
+    ///
+    /// # Errors
+    /// The daemon does not keep to the protocol.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, WireFault> {
+        serde_json::from_str(self.0.get()).map_err(|_| WireFault::Message)
+    }
+}
+
+impl PartialEq for Raw {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
 }
 
 /// Why a request was refused.

@@ -6,7 +6,7 @@ use ftp_fuzz::memory::within;
 use ftp_proto::limits::INTEGER;
 use ftp_proto::message::{
     Account, Bad, Body, Done, Entry, GetBegin, GetEnd, Greeting, Info, Listed, LoggedIn, OPS, Parts,
-    PartsRemoved, PutBegin, Removed, Reply, Request, Stat, Stored, Sum, body,
+    PartsRemoved, PutBegin, Raw, Removed, Reply, Request, Stat, Stored, Sum,
 };
 use ftp_proto::{Printable, WireFault};
 use libfuzzer_sys::fuzz_target;
@@ -21,27 +21,27 @@ fn same<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     assert_eq!(&again, value);
 }
 
-fn answer<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &Value) {
-    if let Ok(read) = body::<T>(value.clone()) {
+fn answer<T: Serialize + DeserializeOwned + PartialEq + Debug>(raw: &Raw) {
+    if let Ok(read) = raw.read::<T>() {
         same(&read);
     }
 }
 
-fn answers(value: &Value) {
-    answer::<Account>(value);
-    answer::<Done>(value);
-    answer::<GetBegin>(value);
-    answer::<GetEnd>(value);
-    answer::<Info>(value);
-    answer::<Listed>(value);
-    answer::<LoggedIn>(value);
-    answer::<Parts>(value);
-    answer::<PartsRemoved>(value);
-    answer::<PutBegin>(value);
-    answer::<Removed>(value);
-    answer::<Stat>(value);
-    answer::<Stored>(value);
-    answer::<Sum>(value);
+fn answers(raw: &Raw) {
+    answer::<Account>(raw);
+    answer::<Done>(raw);
+    answer::<GetBegin>(raw);
+    answer::<GetEnd>(raw);
+    answer::<Info>(raw);
+    answer::<Listed>(raw);
+    answer::<LoggedIn>(raw);
+    answer::<Parts>(raw);
+    answer::<PartsRemoved>(raw);
+    answer::<PutBegin>(raw);
+    answer::<Removed>(raw);
+    answer::<Stat>(raw);
+    answer::<Stored>(raw);
+    answer::<Sum>(raw);
 }
 
 fn is_name(entry: &Entry) -> bool {
@@ -74,7 +74,7 @@ fn request(json: &[u8]) {
 fn reply(json: &[u8]) {
     let Ok(reply) = serde_json::from_slice::<Reply>(json) else { return };
     match &reply.body {
-        Body::Ok(value) | Body::Begin(value) => answers(value),
+        Body::Ok(raw) | Body::Begin(raw) => answers(raw),
         Body::Error(refusal) => {
             same(refusal);
             let told = [Some(&refusal.message), refusal.hint.as_ref()];
