@@ -18,26 +18,7 @@ pub enum Audit {
         event: LoginEvent,
     },
     /// A user did something to a file.
-    Operate {
-        /// From where.
-        peer: SocketAddr,
-        /// Who.
-        user: UserName,
-        /// The word of the request: `get`, `put`, `rm`, `mkdir`, `rmdir`, `rename`.
-        op: &'static str,
-        /// On what. Escape it.
-        path: VirtualPath,
-        /// The new path of a rename.
-        to: Option<VirtualPath>,
-        /// Bytes of the file that went over the wire (get, put) or were freed (rm).
-        bytes: u64,
-        /// From the request to the answer.
-        took: Duration,
-        /// The root of a whole transfer.
-        root: Option<Root>,
-        /// How it ended.
-        result: Result<(), Code>,
-    },
+    Operate(Operate),
     /// A source has to pay for how a login or a connection ended: for the debug log.
     Charged {
         /// Who.
@@ -63,6 +44,29 @@ pub enum Audit {
         /// What failed and how, with what the client is not told.
         what: String,
     },
+}
+
+/// What a user did to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operate {
+    /// From where.
+    pub peer: SocketAddr,
+    /// Who.
+    pub user: UserName,
+    /// The word of the request: `get`, `put`, `rm`, `mkdir`, `rmdir`, `rename`.
+    pub op: &'static str,
+    /// On what. Escape it.
+    pub path: VirtualPath,
+    /// The new path of a rename.
+    pub to: Option<VirtualPath>,
+    /// Bytes of the file that went over the wire (get, put) or were freed (rm).
+    pub bytes: u64,
+    /// From the request to the answer.
+    pub took: Duration,
+    /// The root of a whole transfer.
+    pub root: Option<Root>,
+    /// How it ended.
+    pub result: Result<(), Code>,
 }
 
 /// What happened to a login.

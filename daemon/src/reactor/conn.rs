@@ -190,7 +190,7 @@ impl Conn {
                         link.close(now);
                     }
                 }
-                Action::Note(audit) => logs.audit(&audit),
+                Action::Note(audit) => logs.audit(audit),
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::account::user_file::User;
-use crate::audit::Audit;
+use crate::audit::{Audit, Operate};
 use crate::fault::Fault;
 use crate::job::Job;
 use crate::machine::Action;
@@ -112,7 +112,7 @@ impl Record {
         root: Option<Root>,
         result: Result<(), &Refusal>,
     ) {
-        cx.fx.note(Audit::Operate {
+        cx.fx.note(Audit::Operate(Operate {
             peer: cx.who.peer,
             user: cx.who.name.clone(),
             op: self.op,
@@ -122,6 +122,6 @@ impl Record {
             took: cx.now.saturating_duration_since(self.started),
             root,
             result: result.map_err(|refusal| refusal.code),
-        });
+        }));
     }
 }

@@ -109,7 +109,7 @@ fn what_waits_goes_together_and_each_is_answered_in_order() {
     ];
     assert_eq!(taken(&mut peer), words(&want));
     assert_eq!((world.used("ada"), world.on_disk("ada")), (3, 3));
-    let ops = peer.notes.iter().filter(|note| matches!(note, Audit::Operate { .. })).count();
+    let ops = peer.notes.iter().filter(|note| matches!(note, Audit::Operate(_))).count();
     assert_eq!(ops, want.len(), "each has its line");
 }
 
