@@ -7,8 +7,17 @@ use crate::progress::Count;
 use crate::transfer::is_hidden_part;
 use ftp_proto::Name;
 use ftp_proto::limits::DEPTH;
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io::ErrorKind;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
+
+/// So many entries of a folder are worth a thread of their own.
+const SHARE: usize = 1024;
+/// So many entries are held at once before it is known what they are.
+const BLOCK: usize = 16 * SHARE;
 
 /// Why something in a folder is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,47 +50,70 @@ impl Listing {
 /// Looks into a folder. Symbolic links are not followed; `depth` is that of its directory at the server.
 pub(crate) fn list(folder: &Path, depth: usize) -> Result<Listing, Failure> {
     let failed = |error| Failure::local(folder, "list it", &error);
+    let mut entries = fs::read_dir(folder).map_err(failed)?;
     let mut listing = Listing::default();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let raw = entry.file_name();
-        let text = raw.to_string_lossy().into_owned();
-        let facts = match entry.metadata() {
-            Ok(facts) => facts,
-            // It went away meanwhile.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                listing.left.push((text, Left::Failed(format!("cannot look at it: {error}"))));
-                continue;
+    loop {
+        let block: Result<Vec<_>, _> = entries.by_ref().take(BLOCK).collect();
+        let block = block.map_err(failed)?;
+        if block.is_empty() {
+            break;
+        }
+        for found in look_at_all(folder, depth, &block) {
+            match found {
+                Found::File(name, size) => listing.files.push((name, size)),
+                Found::Dir(name) => listing.dirs.push(name),
+                Found::Left(name, left) => listing.left.push((name, left)),
             }
-        };
-        let left = if facts.is_symlink() {
-            Left::Skipped("a symbolic link")
-        } else if !facts.is_file() && !facts.is_dir() {
-            Left::Skipped("neither file nor folder")
-        } else if facts.is_file() && is_part(folder, &text) {
-            Left::Skipped("an unfinished download")
-        } else {
-            match raw.to_str().map(Name::new) {
-                Some(Ok(_)) if facts.is_dir() && depth + 1 >= DEPTH => Left::Failed("too deep".to_owned()),
-                Some(Ok(name)) if facts.is_dir() => {
-                    listing.dirs.push(name);
-                    continue;
-                }
-                Some(Ok(name)) => {
-                    listing.files.push((name, facts.len()));
-                    continue;
-                }
-                Some(Err(fault)) => Left::Failed(format!("the server cannot have this name: {fault}")),
-                None => Left::Failed("the server cannot have this name: it is not UTF-8".to_owned()),
-            }
-        };
-        listing.left.push((text, left));
+        }
     }
     listing.files.sort_unstable();
     listing.dirs.sort_unstable();
     listing.left.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(listing)
+}
+
+/// What has a name in a folder.
+enum Found {
+    File(Name, u64),
+    Dir(Name),
+    Left(String, Left),
+}
+
+/// Looks at entries of a folder; if there are many, on all cores: nothing can be sent before, and the looks at a disk of the network each have to wait.
+fn look_at_all(folder: &Path, depth: usize, entries: &[DirEntry]) -> Vec<Found> {
+    let look = |some: &[DirEntry]| some.iter().filter_map(|entry| look_at(folder, depth, entry)).collect();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = entries.len().div_ceil(cores).max(SHARE);
+    let (first, others) = entries.split_at(share.min(entries.len()));
+    thread::scope(|scope| {
+        let others: Vec<_> = others.chunks(share).map(|some| scope.spawn(move || look(some))).collect();
+        let mut found: Vec<_> = look(first);
+        for other in others {
+            found.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        found
+    })
+}
+
+/// Looks at an entry of a folder; none if it went away meanwhile.
+fn look_at(folder: &Path, depth: usize, entry: &DirEntry) -> Option<Found> {
+    let raw = entry.file_name();
+    let text = raw.to_string_lossy();
+    let left = match entry.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        Err(error) => Left::Failed(format!("cannot look at it: {error}")),
+        Ok(facts) if facts.is_symlink() => Left::Skipped("a symbolic link"),
+        Ok(facts) if !facts.is_file() && !facts.is_dir() => Left::Skipped("neither file nor folder"),
+        Ok(facts) if facts.is_file() && is_part(folder, &text) => Left::Skipped("an unfinished download"),
+        Ok(facts) => match raw.to_str().map(Name::new) {
+            Some(Ok(_)) if facts.is_dir() && depth + 1 >= DEPTH => Left::Failed("too deep".to_owned()),
+            Some(Ok(name)) if facts.is_dir() => return Some(Found::Dir(name)),
+            Some(Ok(name)) => return Some(Found::File(name, facts.len())),
+            Some(Err(fault)) => Left::Failed(format!("the server cannot have this name: {fault}")),
+            None => Left::Failed("the server cannot have this name: it is not UTF-8".to_owned()),
+        },
+    };
+    Some(Found::Left(text.into_owned(), left))
 }
 
 /// The part of a download, or its sidecar, with the other beside it.
@@ -132,5 +164,28 @@ impl Left {
             Self::Failed(why) => why.as_str(),
         };
         Failure::new(Cause::NotPermitted, why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_folder_of_many_entries_is_listed_whole_and_sorted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (count, path) = (BLOCK + 2 * SHARE + 7, folder.path());
+        for number in 0..count {
+            fs::write(path.join(format!("{number:05}")), &b"123"[..number % 4]).expect("written");
+        }
+        fs::create_dir(path.join("00000d")).expect("made");
+        symlink("00000", path.join("00000l")).expect("made");
+        let listing = list(path, 0).expect("it is there");
+        let names: Vec<_> = (0..count).map(|number| format!("{number:05}")).collect();
+        assert!(listing.files.iter().map(|(name, _)| name.as_str()).eq(names.iter().map(String::as_str)));
+        assert!(listing.files.iter().zip(0..count).all(|((_, size), number)| *size == (number % 4) as u64));
+        assert_eq!(listing.dirs, [Name::new("00000d").expect("a good name")]);
+        assert_eq!(listing.left, [("00000l".to_owned(), Left::Skipped("a symbolic link"))]);
     }
 }
