@@ -109,7 +109,7 @@ impl Failure {
         };
         if let Some(why) = in_the_way {
             let message = format!("{}: cannot {what}: {why}", shown(path));
-            return Self::new(Cause::NotPermitted, message).hint("use another folder (lcd, -o)");
+            return Self::new(Cause::NotPermitted, message);
         }
         let cause = match error.kind() {
             io::ErrorKind::NotFound => Cause::NotFound,

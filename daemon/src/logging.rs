@@ -5,6 +5,8 @@
 
 mod file;
 mod line;
+#[cfg(test)]
+mod tests;
 
 use crate::config::{Level, LogConfig};
 use file::{Lines, Next};

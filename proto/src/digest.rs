@@ -145,7 +145,17 @@ mod tests {
         let sum = Md5::default().finish();
         assert_eq!(sum.to_string(), "d41d8cd98f00b204e9800998ecf8427e");
         assert_eq!(sum.to_string().parse(), Ok(sum));
-        for bad in ["", "d4", "d41d8cd98f00b204e9800998ecf8427g", "d41d8cd98f00b204e9800998ecf8427ee"] {
+        assert_eq!("D41D8CD98F00B204E9800998ECF8427E".parse(), Ok(sum));
+        for bad in [
+            "",
+            "d4",
+            "d41d8cd98f00b204e9800998ecf8427ee",
+            "d41d8cd98f00b204e9800998ecf8427g",
+            "g41d8cd98f00b204e9800998ecf8427e",
+            "d41d8cd98f00b20/e9800998ecf8427e",
+            "d41d8cd98f00b204e98009:8ecf8427e",
+            "d41d8cd98f00b204e9800998ecf842\u{e9}",
+        ] {
             assert_eq!(bad.parse::<Md5Sum>(), Err(NotHex), "{bad}");
         }
     }

@@ -178,7 +178,7 @@ fn all(shell: &mut Shell<'_>, doomed: &Doomed) -> Result<(), Failure> {
             Err(failure) => {
                 let failure = match failure.code() {
                     Some(Code::NotEmpty) => failure.hint(
-                        "it came meanwhile, or has a name that cannot be listed: ask the administrator",
+                        "what is in it came meanwhile, or has a name that cannot be listed: try again, or ask the administrator",
                     ),
                     _ => failure,
                 };

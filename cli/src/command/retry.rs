@@ -76,7 +76,8 @@ impl Patient for Question<'_> {
     }
 }
 
-/// Asks what a transfer has to know before it can begin, and again when the connection was lost. `about` is what the user wrote.
+/// Asks what a transfer has to know before it can begin, and again when the connection was lost. `about` is what it is
+/// about, in the user's words where there are any.
 pub(super) fn ask<T>(
     shell: &mut Shell<'_>,
     about: &str,

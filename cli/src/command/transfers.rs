@@ -314,7 +314,8 @@ fn put(shell: &mut Shell<'_>, line: &Line<'_>) -> Result<Next, Failure> {
         let mut progress = Progress::one(shell.console, shell.manner.progress);
         let task =
             Task { remote: &one.remote, local: one.local.as_path(), label: &one.label, how: &words.how };
-        let there = ask(shell, &one.label, |shell| shell.session.client()?.find(&one.remote))?;
+        let name = one.remote.names().last().map_or("home", Name::as_str);
+        let there = ask(shell, name, |shell| shell.session.client()?.find(&one.remote))?;
         let done = put_one(shell, &task, there.as_ref(), Known::Nothing, &mut progress);
         return done.map(|_| Next::Stay).map_err(|failure| failure.about(&one.label));
     }

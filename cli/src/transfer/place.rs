@@ -54,7 +54,10 @@ impl Folder {
     /// # Errors
     /// It cannot be made.
     pub fn make(path: &Path) -> Result<Self, Failure> {
-        fs::create_dir_all(path).map_err(|error| Failure::local(path, "make the folder", &error))?;
+        fs::create_dir_all(path).map_err(|error| match Errno::from_io_error(&error) {
+            Some(errno) => failed(path, "make the folder", errno),
+            None => Failure::local(path, "make the folder", &error),
+        })?;
         Self::open(path)
     }
 
@@ -317,7 +320,11 @@ fn failed(path: &Path, what: &str, errno: Errno) -> Failure {
         let what = format!("{}: a symbolic link is in the way, and is not followed", shown(path));
         return Failure::new(Cause::NotPermitted, what).hint("remove it, or use another folder (lcd, -o)");
     }
-    Failure::local(path, what, &errno.into())
+    let failure = Failure::local(path, what, &errno.into());
+    if matches!(errno, Errno::NOTDIR | Errno::EXIST) {
+        return failure.hint("use another folder (lcd, -o)");
+    }
+    failure
 }
 
 #[cfg(test)]

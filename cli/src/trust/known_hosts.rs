@@ -63,7 +63,8 @@ fn is_date(word: &str) -> bool {
 pub(super) fn remember(path: &Path, address: &str, fingerprint: &Fingerprint) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::local(path, "note the server", &error);
     if let Some(folder) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| Failure::local(folder, "make the folder", &error))?;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let date = crate::show::date(i64::try_from(now).unwrap_or_default());

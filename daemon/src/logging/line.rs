@@ -7,6 +7,9 @@ use slog_term::Decorator;
 use std::io;
 use std::time::SystemTime;
 
+/// The tag of records that slog-async makes.
+const OF_THE_QUEUE: &str = "slog-async";
+
 /// Writes records as `time [level message] key=value …`.
 pub(super) struct LineDrain<D> {
     decorator: D,
@@ -46,7 +49,10 @@ impl<D: Decorator> slog::Drain for LineDrain<D> {
             }
             let mut pairs = Pairs(Vec::new());
             record.kv().serialize(record, &mut pairs).map_err(io::Error::other)?;
-            values.serialize(record, &mut pairs).map_err(io::Error::other)?;
+            // What the queue itself has to say comes with the values of whatever was logged next.
+            if record.tag() != OF_THE_QUEUE {
+                values.serialize(record, &mut pairs).map_err(io::Error::other)?;
+            }
             // slog hands them out last first.
             for (key, value) in pairs.0.iter().rev() {
                 line.start_key()?;

@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::thread;
+use std::thread::{self, Builder};
 
 /// So many entries of a folder are worth a thread of their own.
 const SHARE: usize = 1024;
@@ -81,15 +81,25 @@ enum Found {
 
 /// Looks at entries of a folder; if there are many, on all cores: nothing can be sent before, and the looks at a disk of the network each have to wait.
 fn look_at_all(folder: &Path, depth: usize, entries: &[DirEntry]) -> Vec<Found> {
-    let look = |some: &[DirEntry]| some.iter().filter_map(|entry| look_at(folder, depth, entry)).collect();
+    let look = |some: &[DirEntry]| -> Vec<_> {
+        some.iter().filter_map(|entry| look_at(folder, depth, entry)).collect()
+    };
+    if entries.len() <= SHARE {
+        return look(entries);
+    }
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = entries.len().div_ceil(cores).max(SHARE);
     let (first, others) = entries.split_at(share.min(entries.len()));
     thread::scope(|scope| {
-        let others: Vec<_> = others.chunks(share).map(|some| scope.spawn(move || look(some))).collect();
-        let mut found: Vec<_> = look(first);
+        let start = |some| Builder::new().spawn_scoped(scope, move || look(some)).map_err(|_| some);
+        let others: Vec<_> = others.chunks(share).map(start).collect();
+        let mut found = look(first);
         for other in others {
-            found.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            found.extend(match other {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // The system has no thread to give.
+                Err(some) => look(some),
+            });
         }
         found
     })
