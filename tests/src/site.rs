@@ -327,10 +327,25 @@ pub fn head(path: &Path, len: u64) -> Vec<u8> {
 #[derive(Clone, Default)]
 pub struct Flag(Arc<AtomicBool>);
 
+/// See [`Flag::raised_at_the_end`].
+pub struct RaisedAtTheEnd<'a>(&'a Flag);
+
+impl Drop for RaisedAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.raise();
+    }
+}
+
 impl Flag {
     /// Raises it.
     pub fn raise(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Raises it in the end, also that of a test which fails: whoever waits for it is waited for.
+    #[must_use]
+    pub fn raised_at_the_end(&self) -> RaisedAtTheEnd<'_> {
+        RaisedAtTheEnd(self)
     }
 
     /// Whether it is raised.

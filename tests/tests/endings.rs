@@ -205,13 +205,13 @@ fn a_file_that_many_replace_is_always_one_of_them() {
                 }
             });
         }
+        let _over = over.raised_at_the_end();
         for _ in 0..reads {
             let (answer, bytes) = reader.get("/f").expect("an answer");
             let hash = blake3::hash(&bytes);
             assert_eq!(answer["ok"]["root"], hash.to_hex().as_str(), "{answer}");
             seen.insert(hashes.iter().position(|one| *one == hash).expect("one of them"));
         }
-        over.raise();
     });
     println!("trials: {reads}");
     println!("{reads} reads of {} versions, {puts:?} puts, {conflicts:?} conflicts", seen.len());

@@ -269,12 +269,16 @@ impl Source {
         Ok(value)
     }
 
+    fn is_unchanged(&self) -> Result<bool, Fault> {
+        self.facts.has_same_bytes(|| self.file.facts()).during("look at an open file")
+    }
+
     /// Why bytes are not those that were kept.
     fn differs(&self, offset: u64) -> Fault {
-        match self.file.facts().during("look at an open file") {
+        match self.is_unchanged() {
             Err(fault) => fault,
-            Ok(now) if !self.facts.has_same_bytes(&now) => changed(),
-            Ok(_) => {
+            Ok(false) => changed(),
+            Ok(true) => {
                 self.home.mark_damaged(&self.facts);
                 Fault::Damaged { path: self.path.to_string(), offset }
             }
@@ -284,8 +288,7 @@ impl Source {
     /// After the last byte: it must still be the version it was, whether or not its name is another file's by now.
     fn check_end(&mut self) -> Result<(), Fault> {
         if !self.is_hashing() && self.next >= self.facts.size && !self.checked {
-            let now = self.file.facts().during("look at an open file")?;
-            if !self.facts.has_same_bytes(&now) {
+            if !self.is_unchanged()? {
                 return Err(changed());
             }
             self.checked = true;

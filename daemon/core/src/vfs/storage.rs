@@ -11,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::thread;
 use std::time::Duration;
 
 /// A disk with a folder for each user.
@@ -150,6 +151,10 @@ pub trait OpenFile: FileExt + Any + fmt::Debug + Send + Sync {
 /// A time as the disk has it: seconds since 1970, and nanoseconds.
 pub type Time = (i64, u64);
 
+/// How often a file is looked at that seems to have changed: a name is gone less than a microsecond after the time of the change is set, or when that thread
+/// goes on.
+const LOOKS: usize = 64;
+
 /// What a disk says of a name or an open file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
@@ -185,15 +190,60 @@ impl Facts {
         Etag(etag)
     }
 
-    /// Whether an open file, seen as `self` before, still has the bytes it had. To lose its name to another file, or altogether, is a new etag
-    /// but no change of its bytes.
-    pub(crate) fn has_same_bytes(&self, now: &Self) -> bool {
-        let unwritten = (self.size, self.mtime) == (now.size, now.mtime);
-        unwritten && (self.ctime == now.ctime || now.links == 0)
+    /// Whether an open file, seen as `self` before, still has the bytes it had; `look` looks at it. To lose its name to another file, or altogether, is a new
+    /// etag but no change of its bytes.
+    ///
+    /// The time of a change is set before the name is gone (tmpfs, for one), and who looks between the two sees a file that was changed and has its name: it is
+    /// looked at again, [`LOOKS`] times.
+    ///
+    /// # Errors
+    /// Those of looking.
+    pub(crate) fn has_same_bytes(&self, mut look: impl FnMut() -> io::Result<Self>) -> io::Result<bool> {
+        for _ in 0..LOOKS {
+            let now = look()?;
+            if (self.size, self.mtime) != (now.size, now.mtime) {
+                return Ok(false);
+            }
+            if self.ctime == now.ctime || now.links == 0 {
+                return Ok(true);
+            }
+            thread::yield_now();
+        }
+        Ok(false)
     }
 
     /// How old the last change is.
     pub(crate) fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(Duration::from_secs(u64::try_from(self.mtime.0).unwrap_or(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FACTS: Facts =
+        Facts { device: 1, inode: 2, kind: Kind::File, size: 3, mtime: (4, 5), ctime: (6, 7), links: 1 };
+
+    /// What is found if these are what is seen, one after the other, and how often it was looked.
+    fn found(seen: &[Facts]) -> (bool, usize) {
+        let mut looks = 0;
+        let same = FACTS.has_same_bytes(|| {
+            looks += 1;
+            Ok(seen[looks - 1])
+        });
+        (same.expect("no look fails"), looks)
+    }
+
+    #[test]
+    fn a_file_that_is_losing_its_name_has_the_bytes_it_had() {
+        let (touched, gone) = (Facts { ctime: (6, 8), ..FACTS }, Facts { ctime: (6, 8), links: 0, ..FACTS });
+        let (longer, written) = (Facts { size: 4, ..gone }, Facts { mtime: (4, 6), ..gone });
+        assert_eq!(found(&[FACTS]), (true, 1));
+        assert_eq!(found(&[gone]), (true, 1));
+        assert_eq!(found(&[touched, gone]), (true, 2));
+        assert_eq!(found(&[touched; LOOKS]), (false, LOOKS));
+        assert_eq!(found(&[longer]), (false, 1));
+        assert_eq!(found(&[touched, written]), (false, 2));
     }
 }
