@@ -2,12 +2,16 @@
 
 use super::files::explain;
 use super::{BARE, Command, Group, Line, Next, Shell};
-use crate::client::{ENTRIES, NAMES};
+use crate::client::{ENTRIES, Incoming, NAMES, Window, request_len};
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::{glob, show};
-use ftp_proto::message::{Entry, Kind};
+use ftp_proto::message::{Body, Entry, Kind, Op, Removed};
 use ftp_proto::{Code, Printable, VirtualPath};
+use std::time::Duration;
+
+/// How long the daemon may take to stop what is in flight.
+const STOP: Duration = Duration::from_secs(1);
 
 pub(super) const RM: Command = Command {
     name: "rm",
@@ -155,48 +159,104 @@ fn one(shell: &mut Shell<'_>, word: &str, force: bool) -> Result<(), Failure> {
     })
 }
 
-/// Removes what was counted. What is gone meanwhile is no failure.
+/// Removes what was counted, and says how much that was.
 fn all(shell: &mut Shell<'_>, doomed: &Doomed) -> Result<(), Failure> {
-    let (mut files, mut dirs_gone, mut freed) = (0, 0, 0_u64);
-    let mut failed = None;
-    // A directory is empty when those below it are gone.
-    let dirs = doomed.dirs.iter().rev();
-    for (path, is_dir) in
-        doomed.files.iter().map(|(path, _)| (path, false)).chain(dirs.map(|dir| (dir, true)))
-    {
-        let client = shell.session.client()?;
-        let removed = if is_dir { client.rmdir(path).map(|()| 0) } else { client.rm(path) };
-        match removed {
-            Ok(bytes) => {
-                *(if is_dir { &mut dirs_gone } else { &mut files }) += 1;
-                freed = freed.saturating_add(bytes);
-                if shell.console.is_json() {
-                    shell.console.result(&Event::Removed { path: &path.to_string(), bytes }, String::new)?;
-                }
-            }
-            Err(failure) if failure.code() == Some(Code::NotFound) => {}
-            Err(failure) => {
-                let failure = match failure.code() {
-                    Some(Code::NotEmpty) => failure.hint(
-                        "what is in it came meanwhile, or has a name that cannot be listed: try again, or ask the administrator",
-                    ),
-                    _ => failure,
-                };
-                failed = Some(failure.about(Printable(&path.to_string())));
-                break;
-            }
-        }
-    }
+    let mut gone = Gone::default();
+    let removed = gone.remove(shell, doomed);
     if !shell.console.is_json() {
-        let dirs = match dirs_gone {
+        let dirs = match gone.dirs {
             0 => String::new(),
             1 => " and 1 directory".to_owned(),
             dirs => format!(" and {dirs} directories"),
         };
-        let files = show::count(files, "file");
-        shell.console.note(&format!("{files}{dirs} removed, {} freed", show::size(freed)));
+        let files = show::count(gone.files, "file");
+        shell.console.note(&format!("{files}{dirs} removed, {} freed", show::size(gone.freed)));
     }
-    failed.map_or(Ok(()), Err)
+    removed
+}
+
+/// What is removed so far.
+#[derive(Default)]
+struct Gone {
+    files: u64,
+    dirs: u64,
+    freed: u64,
+}
+
+/// One whose removal was asked for.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    path: &'a VirtualPath,
+    is_dir: bool,
+}
+
+impl Gone {
+    /// Asks for one removal after the other without waiting for each, up to the first that fails. What is gone meanwhile is no failure.
+    fn remove(&mut self, shell: &mut Shell<'_>, doomed: &Doomed) -> Result<(), Failure> {
+        let mut window = Window::writing(shell.session.client()?);
+        let removed = self.go_through(shell, doomed, &mut window);
+        if removed.is_err() {
+            for (target, body) in shell.session.under_way().stop(&mut window, STOP) {
+                if let Some(body @ Body::Ok(_)) = body {
+                    self.answered(shell, target, body)?;
+                }
+            }
+        }
+        removed
+    }
+
+    fn go_through<'a>(
+        &mut self,
+        shell: &mut Shell<'_>,
+        doomed: &'a Doomed,
+        window: &mut Window<Target<'a>>,
+    ) -> Result<(), Failure> {
+        let files = doomed.files.iter().map(|(path, _)| Target { path, is_dir: false });
+        // A directory is empty when those below it are gone.
+        let dirs = doomed.dirs.iter().rev().map(|path| Target { path, is_dir: true });
+        let mut targets = files.chain(dirs).peekable();
+        loop {
+            let client = shell.session.under_way();
+            if window.wants_more() {
+                while let Some(target) = targets.next_if(|next| window.has_room(request_len(next.path))) {
+                    let path = target.path.clone();
+                    let op = if target.is_dir { Op::Rmdir { path } } else { Op::Rm { path } };
+                    client.ask_ahead(window, op, target)?;
+                }
+            }
+            let Some(target) = window.first().copied() else { return Ok(()) };
+            let about = |failure: Failure| failure.about(Printable(&target.path.to_string()));
+            let body = match client.next_of(window, &mut || {}).map_err(about)? {
+                None => return Err(Failure::interrupted()),
+                Some(Incoming::Reply(body)) => body,
+                Some(Incoming::Chunk(_)) => return Err(client.breach("a chunk that nobody asked for")),
+            };
+            window.done();
+            self.answered(shell, target, body).map_err(about)?;
+        }
+    }
+
+    fn answered(&mut self, shell: &mut Shell<'_>, target: Target<'_>, body: Body) -> Result<(), Failure> {
+        let client = shell.session.under_way();
+        let bytes = match body {
+            Body::Ok(_) if target.is_dir => 0,
+            Body::Ok(removed) => client.read::<Removed>(removed)?.bytes,
+            Body::Error(refusal) if refusal.code == Code::NotFound => return Ok(()),
+            Body::Error(refusal) if refusal.code == Code::NotEmpty => {
+                return Err(Failure::refused(refusal).hint(
+                    "what is in it came meanwhile, or has a name that cannot be listed: try again, or ask the administrator",
+                ));
+            }
+            Body::Error(refusal) => return Err(Failure::refused(refusal)),
+            Body::Begin(_) | Body::Page(_) => return Err(client.breach("an answer to something else")),
+        };
+        *(if target.is_dir { &mut self.dirs } else { &mut self.files }) += 1;
+        self.freed = self.freed.saturating_add(bytes);
+        if shell.console.is_json() {
+            shell.console.result(&Event::Removed { path: &target.path.to_string(), bytes }, String::new)?;
+        }
+        Ok(())
+    }
 }
 
 fn is_a_directory(word: &str) -> Failure {

@@ -4,7 +4,7 @@ use crate::account::password::PasswordHash;
 use crate::fault::{During as _, Fault};
 use crate::limits::TOGETHER_BYTES;
 use crate::transfer::{Alone, Appended, Hands, Published, PutFailed, Read, Sink, Small, Source, store};
-use crate::vfs::{Durability, Home, Lister, Near, Renamed, Storage, Survey};
+use crate::vfs::{Durability, Home, Lister, Near, Removal, Renamed, Storage, Survey};
 use ftp_proto::message::{Entry, Get, GetBegin, GetEnd, Kept, Page, PartEntry, Put, PutEnd, Secret};
 use ftp_proto::{Chunk, Etag, UserName, VirtualPath};
 use std::net::IpAddr;
@@ -288,8 +288,7 @@ impl Job {
             Self::List { home, path } => Outcome::Page(home.list(&path).and_then(Lister::page)),
             Self::NextPage(lister) => Outcome::Page(lister.page()),
             Self::Mkdir { home, path } => Outcome::Changed(home.mkdir(&path)),
-            Self::Rmdir { home, path } => Outcome::Changed(home.rmdir(&path)),
-            Self::Rm { home, path } => Outcome::Removed(home.rm(&path)),
+            Self::Rmdir { .. } | Self::Rm { .. } => removed(&[self]).remove(0),
             Self::Rename { home, from, to, replace } => Outcome::Renamed(home.rename(&from, &to, replace)),
             Self::Parts { home } => Outcome::Parts(home.parts()),
             Self::RemoveParts { home, ids } => {
@@ -358,6 +357,22 @@ fn stored(home: &Home, files: &[Small]) -> Vec<Outcome> {
     store(home, files).into_iter().map(Outcome::Stored).collect()
 }
 
+/// Of [`Job::Rm`] and [`Job::Rmdir`], all of one home.
+fn removed(jobs: &[Job]) -> Vec<Outcome> {
+    let removals = jobs.iter().filter_map(|job| match job {
+        Job::Rm { home, path } => Some((home, Removal::File(path))),
+        Job::Rmdir { home, path } => Some((home, Removal::Dir(path))),
+        _ => None,
+    });
+    let (homes, removals): (Vec<_>, Vec<_>) = removals.unzip();
+    let results = homes.first().map_or_else(Vec::new, |home| home.remove(&removals));
+    let outcomes = removals.iter().zip(results).map(|(removal, result)| match removal {
+        Removal::File(_) => Outcome::Removed(result),
+        Removal::Dir(_) => Outcome::Changed(result.map(|_| ())),
+    });
+    outcomes.collect()
+}
+
 fn several(jobs: Vec<Job>) -> Outcome {
     let mut jobs = jobs.into_iter().peekable();
     let (mut outcomes, mut near, mut bytes) = (Vec::new(), Near::default(), 0);
@@ -383,8 +398,15 @@ fn several(jobs: Vec<Job>) -> Outcome {
                     break;
                 }
             }
+            job @ (Job::Rm { .. } | Job::Rmdir { .. }) => {
+                near = Near::default();
+                let is_removal = |next: &Job| matches!(next, Job::Rm { .. } | Job::Rmdir { .. });
+                let mut run = vec![job];
+                run.extend(std::iter::from_fn(|| jobs.next_if(is_removal)));
+                outcomes.extend(removed(&run));
+            }
             job => {
-                // It may move the directory, or remove it.
+                // It may move the directory.
                 near = Near::default();
                 outcomes.push(job.run());
             }

@@ -10,7 +10,7 @@
 use super::part_id;
 use super::sink::{Published, PutFailed, check, part_name, stored};
 use crate::fault::{During as _, Fault};
-use crate::vfs::{Folder, Home, Near, OpenFile, Watch};
+use crate::vfs::{Folder, Home, Near, OpenFile, Synced, Watch};
 use ftp_proto::digest::Md5;
 use ftp_proto::message::{Put, PutEnd};
 use ftp_proto::{Chunk, Code, Etag, Tree};
@@ -148,18 +148,10 @@ impl<'a> Group<'a> {
         let is_in_place = |member: &Member<'_>| matches!(member.state, Ok(State::InPlace(..)));
         let watch = self.watch.as_ref().filter(|_| self.members.iter().any(is_in_place));
         let all = watch.map(|watch| watch.sync());
-        let mut synced: Vec<(Arc<dyn Folder>, Result<(), _>)> = Vec::new();
+        let mut synced = Synced::default();
         for member in &mut self.members {
             let Ok(State::InPlace((dir, _), published)) = &mut member.state else { continue };
-            let known = synced.iter().rev().find(|(known, _)| Arc::ptr_eq(known, dir));
-            let result = match all.or_else(|| known.map(|(_, result)| *result)) {
-                Some(result) => result,
-                None => {
-                    let result = self.home.sync_names(&**dir);
-                    synced.push((Arc::clone(dir), result));
-                    result
-                }
-            };
+            let result = all.unwrap_or_else(|| synced.names(self.home, dir));
             published.unsynced = result.during("make a directory durable").err();
         }
     }

@@ -8,13 +8,14 @@
 //! ```
 //!
 //! `storage` says what is needed of a disk, and `jail` has the system calls of the real one; `listing` reads directories, `parts` keeps what is
-//! unfinished, `trees` what files should be. Everything here blocks: only workers call it.
+//! unfinished, `trees` what files should be; `removals` takes names away. Everything here blocks: only workers call it.
 
 mod explain;
 mod jail;
 mod listing;
 mod near;
 pub(crate) mod parts;
+mod removals;
 mod storage;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -23,6 +24,7 @@ pub(crate) mod trees;
 pub use jail::Jail;
 pub use listing::Lister;
 pub(crate) use near::Near;
+pub(crate) use removals::{Removal, Synced};
 pub use storage::{Entries, Facts, Folder, OpenFile, Storage, Time, Watch};
 
 use crate::fault::{During as _, Fault};
@@ -282,34 +284,6 @@ impl Home {
             // Nobody may find it and put something into it that is then called durable.
             let _best_effort = dir.rmdir(leaf);
         })
-    }
-
-    /// Removes an empty directory, durably.
-    ///
-    /// # Errors
-    /// It is not empty, or not a directory.
-    pub fn rmdir(&self, path: &VirtualPath) -> Result<(), Fault> {
-        let (dir, leaf) = self.parent(path)?;
-        dir.rmdir(leaf).map_err(|error| denied(error, path, "remove a directory"))?;
-        self.sync(&*dir)
-    }
-
-    /// Removes a file, durably, and says how many bytes it had.
-    ///
-    /// # Errors
-    /// It is not a file.
-    pub fn rm(&self, path: &VirtualPath) -> Result<u64, Fault> {
-        let (dir, leaf) = self.parent(path)?;
-        let size = {
-            let _names = self.names();
-            let facts = look(&*dir, leaf)?.ok_or_else(|| not_found(path))?;
-            expect_file(&facts, path)?;
-            dir.unlink(leaf).map_err(|error| denied(error, path, "remove a file"))?;
-            self.drop_tree(&facts);
-            facts.size
-        };
-        self.sync(&*dir)?;
-        Ok(size)
     }
 
     /// Gives an entry another path, durably. Only a file can be replaced, and only by a file.

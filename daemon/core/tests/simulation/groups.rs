@@ -2,6 +2,7 @@
 
 use super::disk::{Disk, Trouble};
 use super::library::{LARGE, LIBRARY};
+use ftp_core::job::{Job, Outcome};
 use ftp_core::transfer::{Sink, Small, store};
 use ftp_core::vfs::{Durability, Home};
 use ftp_proto::message::{Put, PutEnd};
@@ -45,4 +46,40 @@ fn what_an_earlier_attempt_left_is_not_free_while_it_may_come_back() {
         let want = if durability == Durability::Full { [Some(9), None, Some(9)] } else { [Some(9); 3] };
         assert_eq!(left, want);
     }
+}
+
+#[test]
+fn what_went_from_one_directory_is_made_durable_once_and_fails_together() {
+    let disk = Disk::new(true, true);
+    let user = UserName::new("ada").expect("good");
+    let home = Arc::new(Home::open(&disk, &user, Durability::Full).expect("a home"));
+    let path = |path| VirtualPath::new(path).expect("good");
+    home.mkdir(&path("/d")).expect("made");
+    let file = |path| {
+        let content = &LIBRARY[3];
+        let end = PutEnd { root: content.root, md5: None };
+        Small { put: put(path, 3, true), chunk: content.chunks.first().cloned(), end, leftover: false }
+    };
+    let names = ["/a", "/b", "/d/c"];
+    assert!(store(&home, &names.map(file)).iter().all(Result::is_ok));
+    let rm = |name| Job::Rm { home: Arc::clone(&home), path: path(name) };
+    let jobs = vec![
+        rm("/a"),
+        rm("/none"),
+        rm("/b"),
+        rm("/d/c"),
+        Job::Rmdir { home: Arc::clone(&home), path: path("/d") },
+    ];
+    disk.trouble(Some(Trouble::FailSync(Errno::IO)));
+    let Outcome::Several(outcomes, rest) = Job::Several(jobs).run() else { panic!("several") };
+    disk.trouble(None);
+    assert!(rest.is_empty());
+    let is_done = |outcome: &Outcome| match outcome {
+        Outcome::Removed(result) => result.is_ok(),
+        Outcome::Changed(result) => result.is_ok(),
+        _ => panic!("neither"),
+    };
+    // The first sync is that of the directory that /a and /b went from.
+    assert_eq!(outcomes.iter().map(is_done).collect::<Vec<_>>(), [false, false, false, true, true]);
+    assert!(names.iter().all(|name| home.stat(&path(name)).is_err()), "all went");
 }
