@@ -265,8 +265,13 @@ impl Request {
             Ok(Self { id, .. }) if id == 0 || id > INTEGER => Err(Bad::Malformed(WireFault::Message)),
             Ok(request) => Ok(request),
             Err(_) => {
-                let envelope: Envelope<'_> =
-                    serde_json::from_slice(json).map_err(|_| Bad::Malformed(WireFault::Message))?;
+                // An array would be read as the members in their order, and what is left out is not looked at.
+                let malformed = || Bad::Malformed(WireFault::Message);
+                let text = str::from_utf8(json).map_err(|_| malformed())?;
+                if text.trim_start().as_bytes().first() != Some(&b'{') {
+                    return Err(malformed());
+                }
+                let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_| malformed())?;
                 if envelope.id == 0 || envelope.id > INTEGER {
                     Err(Bad::Malformed(WireFault::Message))
                 } else if OPS.contains(&&*envelope.op) {
@@ -441,11 +446,21 @@ mod tests {
         assert_eq!(parse(r#"{"id":3,"op":"fly"}"#), Err(Bad::Unsupported { id: 3 }));
         assert_eq!(parse(r#"{"id":3,"op":"stat"}"#), Err(Bad::Members { id: 3 }));
         assert_eq!(parse(r#"{"id":3,"op":"stat","path":"../x"}"#), Err(Bad::Members { id: 3 }));
-        for text in
-            ["", "[]", "7", "{", r#"{"op":"ping"}"#, r#"{"id":0,"op":"ping"}"#, r#"{"id":-1,"op":"ping"}"#]
-        {
+        for text in [
+            "",
+            "[]",
+            "7",
+            "{",
+            "[7]",
+            r#" [7,"ping"]"#,
+            r#"{"op":"ping"}"#,
+            r#"{"id":0,"op":"ping"}"#,
+            r#"{"id":-1,"op":"ping"}"#,
+        ] {
             assert_eq!(parse(text), Err(Bad::Malformed(WireFault::Message)), "{text}");
         }
+        let not_text = b"{\"id\":3,\"op\":\"stat\",\"x\":\"\xff\"}";
+        assert_eq!(Request::parse(not_text), Err(Bad::Malformed(WireFault::Message)));
     }
 
     #[test]
