@@ -367,6 +367,19 @@ fn ctrl_c_stops_at_once_and_leaves_whole_files_and_nothing_else() {
 }
 
 #[test]
+fn how_far_it_was_is_told_where_nothing_is_drawn() {
+    let (site, daemon) = site("none");
+    plant(&site.path("work/tree"), FILES);
+    let client = spawn(&site, daemon.port, &["-j", "-c", "limit 60K; put -r tree"]);
+    let target = site.home_of("alice").join("tree");
+    eventually("some are done", || fs::read_dir(&target).map_or(0, Iterator::count) > 50);
+    kill_process(Pid::from_child(&client), Signal::INT).expect("it runs");
+    let ran: Ran = client.wait_with_output().expect("ours").into();
+    assert!(ran.code == 130 && ran.out.contains("Stopped at "), "{ran:?}");
+    assert!(!ran.out.contains("Stopped at 0%") && !ran.out.contains("Stopped at 100%"), "{ran:?}");
+}
+
+#[test]
 fn what_comes_slowly_has_its_name_soon_whatever_ends_the_client() {
     let (site, daemon) = site("none");
     let tree = site.home_of("alice").join("tree");

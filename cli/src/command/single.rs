@@ -419,7 +419,7 @@ pub(super) fn finish<L: ?Sized>(
 }
 
 /// How far it came, and how it goes on.
-fn stopped<L: ?Sized>(task: &Task<'_, L>, op: Op, local: &Path, progress: &Progress<'_>) -> Failure {
+fn stopped<L: ?Sized>(task: &Task<'_, L>, op: Op, local: &Path, progress: &mut Progress<'_>) -> Failure {
     let percent = progress.standing().0;
     let typed = &task.how.typed;
     let text = if percent == 0 && progress.is_at_start() {

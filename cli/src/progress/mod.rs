@@ -219,9 +219,13 @@ impl<'a> Progress<'a> {
         std::mem::take(&mut self.news)
     }
 
-    /// How far it is, as it was shown: hundredths, and the files that are done, when there are several.
+    /// How far it is, as it was shown if it was: hundredths, and the files that are done, when there are several.
     #[must_use]
-    pub fn standing(&self) -> (u64, Option<(u64, u64)>) {
+    pub fn standing(&mut self) -> (u64, Option<(u64, u64)>) {
+        if !self.is_bar() {
+            // Nothing else has looked for up to a second, or ever.
+            self.total();
+        }
         match &self.batch {
             Some(batch) => (batch.percent, Some((batch.past.0, batch.files))),
             None => (percent(self.done, self.size), None),
