@@ -90,18 +90,23 @@ unpack_peers() {
 }
 
 install_tools
+# Before anything is built.
+python3 scripts/bench/run.py --check --programs - --fast - --disk "$disk" --peers "$peers" "${options[@]}"
+[ -d "$disk" ] && [ -w "$disk" ] || fail "$disk: is no folder that can be written to"
 cargo build --quiet --release --locked --bins --package ftp-daemon --package ftp-cli
 examples=(b3sum floor limits login_storm faulty_daemon downloads)
 cargo build --quiet --release --locked --package ftp-tests "${examples[@]/#/--example=}"
 # What is to be removed, from its first moment on; `slow` is below `disk`, which is the user's.
 fast='' slow='' driver=''
 finish() {
-    [ -z "$driver" ] || { kill -TERM "$driver" 2>/dev/null && wait "$driver"; } || true
+    [ -z "$driver" ] || { echo "bench.sh: ending what it started" >&2 && kill -TERM "$driver" 2>/dev/null && wait "$driver"; } || true
     [ -z "$fast" ] || rm -rf -- "$fast"
     [ -z "$slow" ] || rm -rf -- "$slow"
 }
 trap finish EXIT
-trap 'exit 143' TERM INT HUP
+trap 'exit 143' TERM
+trap 'exit 130' INT
+trap 'exit 129' HUP
 fast=$(mktemp -d /dev/shm/ftp-bench.XXXXXX)
 slow=$(mktemp -d "$disk/ftp-bench.XXXXXX")
 chmod 755 "$fast" "$slow"

@@ -28,7 +28,7 @@ rows="
 all promises at once, in any order of events (simulated)|SIMULATION_SEEDS|72000|-p ftp-core --test simulation
 what was answered survives kill -9|FTPD_KILL_POINTS|540|-p ftp-tests --test kill9
 what was answered survives a power cut|FTPD_POWER_CUTS|300|-p ftp-tests --test power_cut no_power_cut
-nobody leaves a home: races of nine calls|RACE_TRIES|90000|-p ftp-core --lib race
+nobody leaves a home: races of ten calls|RACE_TRIES|90000|-p ftp-core --lib race
 nobody leaves a home: evil paths|EVIL_PATHS|48000|-p ftp-core --lib evil_paths
 nobody gets in: random lives of logins and accounts|LOGIN_SEQUENCES|18000|-p ftp-core --lib lives
 who is removed is out within a second|REMOVALS|120|-p ftp-tests --test accounts whoever

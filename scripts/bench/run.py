@@ -76,7 +76,8 @@ def machine():
 
 
 def arguments():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prog="bench.sh", usage="scripts/bench.sh [--help]; options: --quick --peers --rows --rounds --json --growth --disk")
+    parser.add_argument("--check", action="store_true", help="only look at the arguments")
     parser.add_argument("--programs", required=True)
     parser.add_argument("--disk", required=True)
     parser.add_argument("--fast", required=True)
@@ -92,6 +93,14 @@ def arguments():
     chosen = [name for name in given.rows.split(",") if name] or list(known)
     for name in [*(name for name in given.peers if name not in PEERS), *(name for name in chosen if name not in known)]:
         parser.error(f"what is {name}? peers: {' '.join(PEERS)}; rows: {' '.join(known)}")
+    if given.json:
+        try:
+            with open(given.json, "a"):
+                pass
+        except OSError as error:
+            parser.error(f"{given.json}: {error.strerror}")
+    if given.rounds is not None and not 1 <= given.rounds <= 99:
+        parser.error("--rounds takes a number from 1 to 99")
     given.rounds = given.rounds or (2 if given.quick else 5)
     # The limits come first, whatever else is asked for.
     given.rows = [row for row in ROWS if row.name in chosen or row is Limits]
@@ -143,6 +152,8 @@ def leave(number, _):
 
 def main():
     given = arguments()
+    if given.check:
+        return 0
     began = time.monotonic()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
