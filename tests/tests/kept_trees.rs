@@ -123,14 +123,14 @@ fn the_administrator_finds_damage_beside_a_running_daemon() {
     let sound = place.site.admin(&["scrub"], "").expect(0);
     assert_eq!(
         sound.out,
-        "alice: 2 files are as uploaded (4.5 MiB read); 1 without values to compare with\n"
+        "alice: 2 files are as hashed before (4.5 MiB read); 1 without values to compare with\n"
     );
     let offset = 5 * CHUNK + 99;
     rot(&mut place.wire, &place.folder, "dir/other", offset);
     for user in [&["scrub"][..], &["scrub", "alice"]] {
         let found = place.site.admin(user, "").expect(1);
         let told = "DAMAGED     alice:/dir/other  differs from what was uploaded, at byte 1310720 or after\n\
-                    alice: 1 file is as uploaded (2.2 MiB read), 1 file or directory is NOT; 1 without values to compare with\n";
+                    alice: 1 file is as hashed before (2.2 MiB read), 1 file or directory is NOT; 1 without values to compare with\n";
         assert_eq!(found.out, told);
         assert!(found.err.contains("1 file or directory is not what was uploaded"), "{}", found.err);
     }
@@ -149,7 +149,10 @@ fn the_administrator_finds_damage_beside_a_running_daemon() {
     };
     let before = trees();
     let sound = place.site.admin(&["scrub", "alice"], "").expect(0);
-    assert_eq!(sound.out, "alice: 1 file is as uploaded (2.2 MiB read); 2 without values to compare with\n");
+    assert_eq!(
+        sound.out,
+        "alice: 1 file is as hashed before (2.2 MiB read); 2 without values to compare with\n"
+    );
     assert!(trees() == before, "nothing is made by somebody who may be root");
     place.site.admin(&["scrub", "bob"], "").expect(6);
 

@@ -77,7 +77,7 @@ fn things(n: u64) -> String {
 fn told(scrubbed: &Scrubbed) -> String {
     let Scrubbed { sound, unsound, unknown, bytes } = *scrubbed;
     let files = if sound == 1 { "1 file is".to_owned() } else { format!("{sound} files are") };
-    let mut text = format!("{files} as uploaded ({} read)", show(bytes));
+    let mut text = format!("{files} as hashed before ({} read)", show(bytes));
     if unsound > 0 {
         text = format!("{text}, {} NOT", things(unsound));
     }

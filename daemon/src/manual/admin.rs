@@ -178,7 +178,7 @@ const SCRUB: Verb = Verb {
         "It reads every file of more than 256 KiB of one user or of all, at the lowest priority, and compares it with the hashes that were kept of \
          its upload; the daemon may run meanwhile. What differs or cannot be read is told with its path, and the command fails; who downloads \
          such a file is told as well, until it is put there again. Smaller files have none kept, nor have those that came by other means than an upload and were \
-         not downloaded since.",
+         not downloaded since. A file that was written to by other means is another version: its hashes are made anew when it is read next.",
     )],
     arguments: &[Argument { name: "USER", kind: USER, needed: false }],
     examples: &[Example { line: "ftp-admin scrub", what: "once a month, from cron or a timer" }],
