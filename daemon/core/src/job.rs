@@ -73,14 +73,14 @@ pub enum Job {
         /// Which directory.
         path: VirtualPath,
     },
-    /// See [`Home::rmdir`].
+    /// An empty directory goes, durably.
     Rmdir {
         /// Whose home.
         home: Arc<Home>,
         /// Which directory.
         path: VirtualPath,
     },
-    /// See [`Home::rm`].
+    /// A file goes, durably, and it is said how many bytes it had.
     Rm {
         /// Whose home.
         home: Arc<Home>,
