@@ -205,6 +205,14 @@ impl Home {
         (seal.etag == of.etag()).then_some((file, seal, at))
     }
 
+    /// The tree of an open file says of the version that it is now that this is its root: it has another name, and the bytes that it had.
+    pub(crate) fn is_sealed(&self, file: &dyn OpenFile, root: Root) -> bool {
+        // A name is not changed between a look at the file and one at its tree.
+        let _names = self.names();
+        let sealed = file.facts().ok().and_then(|now| self.sealed(&now));
+        sealed.is_some_and(|(_, seal, _)| seal.root == root)
+    }
+
     /// A file is gone, and its tree with it. The names are held.
     pub(super) fn drop_tree(&self, of: &Facts) {
         if is_worth(of.size) {

@@ -318,6 +318,34 @@ fn a_tree_goes_where_its_file_goes() {
 }
 
 #[test]
+fn a_file_that_is_renamed_while_it_is_read_comes_whole() {
+    let ground = Ground::new();
+    let (one, other) = (bytes(LEN, 56), bytes(LEN, 57));
+    ground.upload("a", &one);
+    let begun = || *ground.ask("a", 0, false, Wish::Use).expect("begun");
+    let read = begun();
+    ground.home.mkdir(&path("/d")).expect("made");
+    ground.home.rename(&path("/a"), &path("/d/b"), false).expect("renamed");
+    ground.home.rename(&path("/d/b"), &path("/a"), false).expect("renamed");
+    let (chunks, source) = rest(read).expect("the same bytes");
+    assert!(data(&chunks) == one && source.end().root == root(&one));
+    // What is written to it meanwhile is a change, also when it is renamed.
+    let read = begun();
+    let file = fs::File::options().write(true).open(ground.at("a")).expect("there");
+    file.write_all_at(&other, 0).expect("written");
+    ground.home.rename(&path("/a"), &path("/b"), false).expect("renamed");
+    assert_eq!(refused(rest(read)), Code::Changed);
+    // Also where its time says nothing of that.
+    ground.upload("a", &one);
+    let read = begun();
+    let file = fs::File::options().write(true).open(ground.at("a")).expect("there");
+    let times = file.metadata().expect("there").modified().expect("a time");
+    file.write_all_at(&other, 0).expect("written");
+    file.set_modified(times).expect("set");
+    assert_eq!(refused(rest(read)), Code::Changed);
+}
+
+#[test]
 fn a_survey_drops_the_trees_of_nothing_and_counts_none() {
     let ground = Ground::new();
     let bytes = bytes(LEN, 56);
