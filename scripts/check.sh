@@ -80,7 +80,7 @@ install_deny() {
         return
     fi
     echo "its release cannot be downloaded; building it, which takes some minutes; unoptimised, for it runs once"
-    cargo install --quiet --locked --debug --root "$tools" --version "$deny_version" cargo-deny
+    nice -n 19 cargo install --quiet --locked --debug --root "$tools" --version "$deny_version" cargo-deny
 }
 
 check_dependencies() {
@@ -125,13 +125,22 @@ step documentation
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 step fuzzing
 fuzz
+# Where it has to be built, that fills the time for which tests only wait.
+mkdir -p "$tools"
+set -m
+install_deny >"$tools/deny.log" 2>&1 &
+deny=$!
+set +m
+trap 'kill -- -"$deny" 2>/dev/null || true' EXIT
 step tests
 # Many tests wait most of their time, for a clock or a disk: two for each core.
 RUST_TEST_THREADS=$((2 * $(nproc))) cargo test --workspace --locked
 # A report, not a condition.
 step "instructions of fixed workloads"
 scripts/instructions.sh || echo "they cannot be counted here"
-install_deny
+wait "$deny" || { cat "$tools/deny.log" >&2; fail "there is no cargo-deny"; }
+trap - EXIT
+cat "$tools/deny.log"
 step "licences, sources, advisories"
 check_dependencies
 step "all is well"
