@@ -453,6 +453,7 @@ mod tests {
             "{",
             "[7]",
             r#" [7,"ping"]"#,
+            r#"[7,"get","/a",0]"#,
             r#"{"op":"ping"}"#,
             r#"{"id":0,"op":"ping"}"#,
             r#"{"id":-1,"op":"ping"}"#,
@@ -461,6 +462,8 @@ mod tests {
         }
         let not_text = b"{\"id\":3,\"op\":\"stat\",\"x\":\"\xff\"}";
         assert_eq!(Request::parse(not_text), Err(Bad::Malformed(WireFault::Message)));
+        let not_text = b"{\"id\":3,\"op\":\"get\",\"path\":\"/a\",\"x\":\"\xff\"}";
+        assert_eq!(Request::parse(not_text), Err(Bad::Malformed(WireFault::Message)), "what is left out");
     }
 
     #[test]

@@ -164,11 +164,8 @@ fn all(shell: &mut Shell<'_>, doomed: &Doomed) -> Result<(), Failure> {
     let mut gone = Gone::default();
     let removed = gone.remove(shell, doomed);
     if !shell.console.is_json() {
-        let dirs = match gone.dirs {
-            0 => String::new(),
-            1 => " and 1 directory".to_owned(),
-            dirs => format!(" and {dirs} directories"),
-        };
+        let dirs =
+            if gone.dirs == 0 { String::new() } else { format!(" and {}", show::count_dirs(gone.dirs)) };
         let files = show::count(gone.files, "file");
         shell.console.note(&format!("{files}{dirs} removed, {} freed", show::size(gone.freed)));
     }
@@ -198,7 +195,8 @@ impl Gone {
         if removed.is_err() {
             for (target, body) in shell.session.under_way().stop(&mut window, STOP) {
                 if let Some(body @ Body::Ok(_)) = body {
-                    self.answered(shell, target, body)?;
+                    // Something else has failed before.
+                    let _too = self.answered(shell, target, body);
                 }
             }
         }
