@@ -60,7 +60,12 @@ impl Doomed {
     fn add_tree(&mut self, shell: &mut Shell<'_>, path: VirtualPath, entry: &Entry) -> Result<(), Failure> {
         let mut open: Vec<_> = self.add(path, entry)?.into_iter().collect();
         while let Some(dir) = open.pop() {
-            for entry in shell.session.client()?.list(&dir)? {
+            let entries = match shell.session.client()?.list(&dir) {
+                // Somebody else removes it as well.
+                Err(failure) if failure.code() == Some(Code::NotFound) => continue,
+                entries => entries?,
+            };
+            for entry in entries {
                 let Some(name) = &entry.name else { continue };
                 let inner = dir.join(name.as_str());
                 let inner = inner.map_err(|fault| Failure::new(Cause::NotPermitted, fault.to_string()))?;
