@@ -120,6 +120,8 @@ impl Link {
             }
             // It counts as progress, so that it is tried again.
             io::ErrorKind::Interrupted => Ok(1),
+            // Who has heard the last word, or does not wait for it, may go as it likes.
+            _ if self.end != End::Open => Err(Over::Closed),
             _ => Err(Over::Failed(error.to_string())),
         }
     }

@@ -1,5 +1,6 @@
 //! Turns, jobs and deadlines of a real reactor with real sockets.
 
+use super::super::link::{Link, Over};
 use super::*;
 
 /// The poll is edge-triggered: no event comes for bytes that a spent budget left behind, and the client sends nothing more.
@@ -227,4 +228,31 @@ fn a_second_stop_waits_for_nobody() {
     assert!(!daemon.thread.as_ref().expect("there").is_finished(), "the transfer was not waited for");
     assert!(daemon.mailbox.send(Message::Terminate));
     assert!(daemon.ends_in_time(), "it waits for a client that does not read");
+}
+
+#[test]
+fn a_reset_is_a_failure_only_before_the_end() {
+    let (server, _) = tls_configs();
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
+    for ending in [false, true] {
+        let peer = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("a connection");
+        let (socket, _) = listener.accept().expect("a connection");
+        socket.set_nonblocking(true).expect("set");
+        let mut link = Link::new(TcpStream::from_std(socket), &server).expect("a link");
+        if ending {
+            link.close(Instant::now());
+            link.finish(false).expect("said");
+        }
+        rustix::net::sockopt::set_socket_linger(&peer, Some(Duration::ZERO)).expect("set");
+        drop(peer);
+        let mut over = None;
+        within(PATIENCE, || {
+            link.on_event(true, true);
+            over = link.read().err();
+            over.is_some()
+        });
+        let as_it_should =
+            if ending { matches!(over, Some(Over::Closed)) } else { matches!(over, Some(Over::Failed(_))) };
+        assert!(as_it_should, "ending: {ending}, {over:?}");
+    }
 }
