@@ -108,8 +108,28 @@ fn reluctant(hand: &mut Hand, waiting: &Mutex<Vec<(u64, String)>>) -> io::Result
             Ok(Some(Then::Go))
         }
         "rmdir" => Ok(Some(Then::Go)),
+        "mkdir" => hand.ok(json!({})).map(Some),
         _ => Ok(None),
     }
+}
+
+#[test]
+fn what_somebody_else_removes_meanwhile_is_no_failure() {
+    let gone = |hand: &mut Hand| hand.error("not_found", "no such file or directory").map(Some);
+    let stage = Stage::answering(move |hand| match (hand.op.as_str(), hand.path.as_str()) {
+        ("stat", _) => hand.ok(json!({"entry": entry("t1", "dir", 0)})).map(Some),
+        ("list", "/t1") => {
+            hand.list(&[entry("d1", "dir", 0), entry("f1", "file", 3), entry("f2", "file", 3)]).map(Some)
+        }
+        ("rm", "/t1/f1") => hand.ok(json!({"bytes": 3})).map(Some),
+        ("list" | "rm", _) => gone(hand),
+        ("rmdir", "/t1/d1") => gone(hand),
+        ("rmdir", _) => hand.ok(json!({})).map(Some),
+        _ => Ok(None),
+    });
+    let mut client = stage.site.cli(stage.evil.port, "alice");
+    client.args(["-j", "-c", "rm -rf t1"]);
+    assert_eq!(removed(&run(client, "").expect(0)), ["/t1/f1", "/t1"]);
 }
 
 #[test]
@@ -120,6 +140,19 @@ fn many_are_under_way_before_the_first_is_answered() {
     // The last ones are never answered, so that the client gives up; what counts is that it did not do so before.
     client.args(["--retries", "none", "--timeout", "2", "-j", "-c", "rm -rf t1"]);
     assert_eq!(removed(&run(client, "").expect(3)).len(), 100 - AHEAD + 1);
+}
+
+#[test]
+fn a_mirror_does_not_wait_for_each_either() {
+    let waiting = Mutex::new(Vec::new());
+    let stage = Stage::answering(move |hand| reluctant(hand, &waiting));
+    fs::create_dir(stage.site.path("work/t1")).expect("made");
+    let mut client = stage.site.cli(stage.evil.port, "alice");
+    client.args(["--retries", "none", "--timeout", "2", "-j", "-c", "mirror --delete put t1"]);
+    let ran = run(client, "").expect(3);
+    let events = Events::documented().read(&ran.out);
+    let gone = events.iter().filter(|event| event["event"] == "removal").count();
+    assert_eq!(gone, 100 - AHEAD + 1, "{ran:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod local;
 pub(crate) use local::expanded;
 mod mirror;
 mod parts;
+mod removals;
 mod remove;
 mod replace;
 mod retry;

@@ -1,17 +1,14 @@
 //! `rm`: files, what a pattern finds, and with `-r` whole directories. What is more than was named is counted first, where somebody can be asked.
 
 use super::files::explain;
+use super::removals::{Answer, Removal, remove_all};
 use super::{BARE, Command, Group, Line, Next, Shell};
-use crate::client::{ENTRIES, Incoming, NAMES, Window, request_len};
+use crate::client::{ENTRIES, NAMES};
 use crate::event::Event;
 use crate::failure::{Cause, Failure};
 use crate::{glob, show};
-use ftp_proto::message::{Body, Entry, Kind, Op, Removed};
+use ftp_proto::message::{Entry, Kind};
 use ftp_proto::{Code, Printable, VirtualPath};
-use std::time::Duration;
-
-/// How long the daemon may take to stop what is in flight.
-const STOP: Duration = Duration::from_secs(1);
 
 pub(super) const RM: Command = Command {
     name: "rm",
@@ -185,78 +182,31 @@ struct Gone {
     freed: u64,
 }
 
-/// One whose removal was asked for.
-#[derive(Clone, Copy)]
-struct Target<'a> {
-    path: &'a VirtualPath,
-    is_dir: bool,
-}
-
 impl Gone {
-    /// Asks for one removal after the other without waiting for each, up to the first that fails. What is gone meanwhile is no failure.
+    /// Removes one after the other, up to the first that fails. What is gone meanwhile is no failure.
     fn remove(&mut self, shell: &mut Shell<'_>, doomed: &Doomed) -> Result<(), Failure> {
-        let mut window = Window::writing(shell.session.client()?);
-        let removed = self.go_through(shell, doomed, &mut window);
-        if removed.is_err() {
-            for (target, body) in shell.session.under_way().stop(&mut window, STOP) {
-                if let Some(body @ Body::Ok(_)) = body {
-                    // Something else has failed before.
-                    let _too = self.answered(shell, target, body);
-                }
-            }
-        }
-        removed
-    }
-
-    fn go_through<'a>(
-        &mut self,
-        shell: &mut Shell<'_>,
-        doomed: &'a Doomed,
-        window: &mut Window<Target<'a>>,
-    ) -> Result<(), Failure> {
-        let files = doomed.files.iter().map(|(path, _)| Target { path, is_dir: false });
+        let files = doomed.files.iter().map(|(path, _)| Removal { path, is_dir: false });
         // A directory is empty when those below it are gone.
-        let dirs = doomed.dirs.iter().rev().map(|path| Target { path, is_dir: true });
-        let mut targets = files.chain(dirs).peekable();
-        loop {
-            let client = shell.session.under_way();
-            if window.wants_more() {
-                while let Some(target) = targets.next_if(|next| window.has_room(request_len(next.path))) {
-                    let path = target.path.clone();
-                    let op = if target.is_dir { Op::Rmdir { path } } else { Op::Rm { path } };
-                    client.ask_ahead(window, op, target)?;
-                }
-            }
-            let Some(target) = window.first().copied() else { return Ok(()) };
-            let about = |failure: Failure| failure.about(Printable(&target.path.to_string()));
-            let body = match client.next_of(window, &mut || {}).map_err(about)? {
-                None => return Err(Failure::interrupted()),
-                Some(Incoming::Reply(body)) => body,
-                Some(Incoming::Chunk(_)) => return Err(client.breach("a chunk that nobody asked for")),
-            };
-            window.done();
-            self.answered(shell, target, body).map_err(about)?;
-        }
+        let dirs = doomed.dirs.iter().rev().map(|path| Removal { path, is_dir: true });
+        let removals = files.chain(dirs).map(|removal| (removal, removal));
+        remove_all(shell, removals, &mut |shell, removal, answer| self.add(shell, removal, answer))
     }
 
-    fn answered(&mut self, shell: &mut Shell<'_>, target: Target<'_>, body: Body) -> Result<(), Failure> {
-        let client = shell.session.under_way();
-        let bytes = match body {
-            Body::Ok(_) if target.is_dir => 0,
-            Body::Ok(removed) => client.read::<Removed>(removed)?.bytes,
-            Body::Error(refusal) if refusal.code == Code::NotFound => return Ok(()),
-            Body::Error(refusal) if refusal.code == Code::NotEmpty => {
-                return Err(Failure::refused(refusal).hint(
+    fn add(&mut self, shell: &Shell<'_>, removal: Removal<'_>, answer: Answer) -> Result<(), Failure> {
+        let bytes = match answer {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(()),
+            Err(failure) if failure.code() == Some(Code::NotEmpty) => {
+                return Err(removal.failed(failure).hint(
                     "what is in it came meanwhile, or has a name that cannot be listed: try again, or ask the administrator",
                 ));
             }
-            Body::Error(refusal) => return Err(Failure::refused(refusal)),
-            Body::Begin(_) | Body::Page(_) => return Err(client.breach("an answer to something else")),
+            Err(failure) => return Err(removal.failed(failure)),
         };
-        *(if target.is_dir { &mut self.dirs } else { &mut self.files }) += 1;
+        *(if removal.is_dir { &mut self.dirs } else { &mut self.files }) += 1;
         self.freed = self.freed.saturating_add(bytes);
         if shell.console.is_json() {
-            shell.console.result(&Event::Removed { path: &target.path.to_string(), bytes }, String::new)?;
+            shell.console.result(&Event::Removed { path: &removal.path.to_string(), bytes }, String::new)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! special files and parts stay where they are.
 
 use super::super::Shell;
+use super::super::removals::{Removal, remove_all};
 use super::super::single::How;
 use super::local::{Listing, list};
 use super::{Tally, Trail, find, list_there};
@@ -39,6 +40,13 @@ enum Act {
     Count,
     Say,
     Remove,
+}
+
+/// A file at the server that is to go.
+struct Doomed {
+    path: VirtualPath,
+    label: String,
+    bytes: u64,
 }
 
 #[derive(Default)]
@@ -191,7 +199,7 @@ impl Pass<'_> {
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<(Vec<Name>, bool), Failure> {
-        let (mut both, mut stays) = (Vec::new(), false);
+        let (mut both, mut doomed, mut stays) = (Vec::new(), Vec::new(), false);
         for entry in there {
             let Some(name) = &entry.name else { continue };
             let label = trail.label(self.label, name.as_str());
@@ -203,10 +211,11 @@ impl Pass<'_> {
                 }
                 _ if source.is_some_and(|source| source.has(name)) => {}
                 Kind::File if is_hidden_part(name.as_str()) => stays = true,
+                Kind::File if self.act == Act::Remove => {
+                    doomed.push(Doomed { path, label, bytes: entry.size });
+                }
                 Kind::File => {
-                    let done = self.act(shell, Side::Server, &label, entry.size, progress, |shell| {
-                        shell.session.client()?.rm(&path).map(|_| ())
-                    });
+                    let done = self.say(shell, Side::Server, &label, entry.size, progress);
                     stays |= !self.add(shell, done, &label, Some(entry.size), tally)?;
                 }
                 Kind::Dir => {
@@ -231,6 +240,7 @@ impl Pass<'_> {
                 }
             }
         }
+        stays |= !self.remove_files(shell, &doomed, tally, progress)?;
         Ok((both, stays))
     }
 
@@ -243,11 +253,21 @@ impl Pass<'_> {
         progress: &mut Progress<'_>,
         remove: impl FnOnce(&mut Shell<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let planned = self.act != Act::Remove;
-        if !planned {
+        if self.act == Act::Remove {
             remove(shell)?;
         }
-        let event = Event::Removal { file: label, at, bytes, planned };
+        self.say(shell, at, label, bytes, progress)
+    }
+
+    fn say(
+        &self,
+        shell: &Shell<'_>,
+        at: Side,
+        label: &str,
+        bytes: u64,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Failure> {
+        let event = Event::Removal { file: label, at, bytes, planned: self.act != Act::Remove };
         match self.act {
             Act::Count => Ok(()),
             Act::Remove if !shell.console.is_json() => Ok(()),
@@ -256,6 +276,29 @@ impl Pass<'_> {
                 shell.console.result(&event, || format!("would remove   {label}"))
             }
         }
+    }
+
+    /// Removes files there without a wait for each; false if one of them stays.
+    fn remove_files(
+        &mut self,
+        shell: &mut Shell<'_>,
+        doomed: &[Doomed],
+        tally: &mut Tally,
+        progress: &mut Progress<'_>,
+    ) -> Result<bool, Failure> {
+        let mut all = true;
+        let removals = doomed.iter().map(|one| (Removal { path: &one.path, is_dir: false }, one));
+        remove_all(shell, removals, &mut |shell, one, answer| {
+            let done = match answer {
+                // Somebody else removed it.
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) => self.say(shell, Side::Server, &one.label, one.bytes, progress),
+                Err(failure) => Err(failure),
+            };
+            all &= self.add(shell, done, &one.label, Some(one.bytes), tally)?;
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     /// Counts what was done; `size` is that of a file. False if it was not.
