@@ -5,11 +5,12 @@ use crate::fault::Fault;
 use ftp_proto::message::Kind;
 use ftp_proto::{Code, Name, Printable, VirtualPath};
 use rustix::io::Errno;
+use std::io;
 
 /// A call on a client's path failed.
 pub(super) fn denied(error: Errno, path: &VirtualPath, what: &'static str) -> Fault {
-    let shown = path.to_string();
-    let shown = Printable(&shown);
+    let path_text = path.to_string();
+    let shown = Printable(&path_text);
     let (code, message) = match error {
         Errno::NOENT => return not_found(path),
         Errno::NOTDIR => (Code::NotADirectory, format!("{shown}: a file is not a directory")),
@@ -25,9 +26,16 @@ pub(super) fn denied(error: Errno, path: &VirtualPath, what: &'static str) -> Fa
             format!("{shown} leads over something that is neither a file nor a directory"),
         ),
         Errno::INVAL => (Code::NameRefused, format!("{shown} cannot be moved into itself")),
-        _ => return Fault::Local { what, source: error.into() },
+        _ => return failed_at(error, &path_text, what),
     };
     Fault::refused(code, message)
+}
+
+/// The operator has to mend it, and is told where in the home it is.
+pub(super) fn failed_at(error: Errno, path: &str, what: &'static str) -> Fault {
+    let error = io::Error::from(error);
+    let source = io::Error::new(error.kind(), format!("{}: {error}", Printable(path)));
+    Fault::Local { what, source }
 }
 
 pub(super) fn not_found(path: &VirtualPath) -> Fault {
@@ -63,5 +71,20 @@ pub(super) fn expect_file(facts: &Facts, path: &VirtualPath) -> Result<(), Fault
         Kind::Other => {
             Err(Fault::refused(Code::NameRefused, format!("{shown} is neither a file nor a directory")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_is_told_where_and_the_client_is_not() {
+        let path = VirtualPath::new("/a/b").expect("good");
+        let fault = denied(Errno::ACCESS, &path, "open a directory");
+        assert_eq!(fault.to_string(), "open a directory: /a/b: Permission denied (os error 13)");
+        assert_eq!(fault.refusal().code, Code::Unavailable);
+        assert!(!fault.refusal().message.contains("/a/b"));
+        assert_eq!(denied(Errno::NOSPC, &path, "make a directory").refusal().code, Code::NoSpace);
     }
 }

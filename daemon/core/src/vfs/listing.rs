@@ -1,5 +1,6 @@
 //! Reading directories: pages for a client, and the walk that a ledger starts from.
 
+use super::explain::failed_at;
 use super::look;
 use super::storage::{Entries, Facts, Folder};
 use crate::fault::{During as _, Fault};
@@ -7,6 +8,7 @@ use ftp_proto::Name;
 use ftp_proto::limits::{DEPTH, PAGE_BYTES, PAGE_ENTRIES};
 use ftp_proto::message::{Entry, Kind, Page};
 use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
 
 /// A directory that is being listed.
 #[derive(Debug)]
@@ -78,19 +80,20 @@ pub(super) struct Count {
 /// Counts everything below a directory, whatever its names, and shows it to `see`; the stack is as deep as the tree, which is bounded.
 pub(super) fn count(root: Box<dyn Folder>, see: &mut dyn FnMut(&Facts)) -> Result<Count, Fault> {
     let mut count = Count::default();
-    let mut stack = vec![Lister::new(root)?];
+    let (mut stack, mut names) = (vec![Lister::new(root)?], Vec::new());
     loop {
         let level = stack.len();
         let Some(top) = stack.last_mut() else { return Ok(count) };
         let Some(name) = top.entries.next() else {
             stack.pop();
+            names.pop();
             continue;
         };
         let name = name.during("read a directory")?;
         let facts = match top.folder.look(&name) {
             Ok(facts) => facts,
             Err(Errno::NOENT) => continue,
-            Err(error) => return Err(error).during("look at a name"),
+            Err(error) => return Err(failed_at(error, &text(&names, &name), "look at a name")),
         };
         see(&facts);
         count.entries += 1;
@@ -104,12 +107,21 @@ pub(super) fn count(root: Box<dyn Folder>, see: &mut dyn FnMut(&Facts)) -> Resul
                 .during("walk through a home");
             }
             match top.folder.directory(&name) {
-                Ok(below) => stack.push(Lister::new(below)?),
+                Ok(below) => {
+                    stack.push(Lister::new(below)?);
+                    names.push(name);
+                }
                 // It is gone by now, or another file system is mounted there, which no client can reach.
                 Err(Errno::NOENT | Errno::XDEV) => continue,
-                Err(error) => return Err(error).during("open a directory"),
+                Err(error) => return Err(failed_at(error, &text(&names, &name), "open a directory")),
             }
             count.depth = count.depth.max(level);
         }
     }
+}
+
+/// A name and those of the directories above it, for the log.
+fn text(above: &[OsString], name: &OsStr) -> String {
+    let names = above.iter().map(|above| &**above).chain([name]);
+    names.fold(String::new(), |path, name| path + "/" + &name.to_string_lossy())
 }
