@@ -4,6 +4,7 @@ use super::command::ConfigFile;
 use super::console::Console;
 use super::failure::Failure;
 use super::folders::shown;
+use super::owner::Owner;
 use super::size::show;
 use crate::config::Config;
 use ftp_core::account::user_file::Users;
@@ -43,10 +44,13 @@ fn look(file: &Path) -> Vec<Finding> {
     };
     let mut findings = vec![Ok(format!("config {}", shown(file)))];
     findings.push(certificate(&config));
-    if let Err(problem) = data_folder(&config.data) {
-        findings.push(Err(problem));
-        return findings;
-    }
+    let daemon = match data_folder(&config.data) {
+        Ok(daemon) => daemon,
+        Err(problem) => {
+            findings.push(Err(problem));
+            return findings;
+        }
+    };
     findings.push(Ok(format!("data folder {}", shown(&config.data))));
     findings.push(kernel(&config.data));
     findings.push(free_space(&config.data));
@@ -57,7 +61,7 @@ fn look(file: &Path) -> Vec<Finding> {
                 shown(&config.user_file()),
                 users.users.len()
             )));
-            findings.extend(folders(&config, &users));
+            findings.extend(folders(&config, &users, daemon));
         }
         Err(fault) => findings.push(Err(fault.to_string())),
     }
@@ -82,7 +86,8 @@ fn certificate(config: &Config) -> Finding {
     Ok(format!("certificate {}, {days} days left, {}", shown(&config.certificate), tls.fingerprint))
 }
 
-fn data_folder(path: &Path) -> Result<(), String> {
+/// Gives the daemon's user, whose the folder is.
+fn data_folder(path: &Path) -> Result<Owner, String> {
     let stat = stat("data folder", path)
         .map_err(|problem| format!("{problem}; make it, owned by the daemon's user"))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
@@ -91,7 +96,7 @@ fn data_folder(path: &Path) -> Result<(), String> {
     if stat.st_mode & 0o022 != 0 {
         return Err(format!("data folder {} can be written to by others; run chmod go-w on it", shown(path)));
     }
-    Ok(())
+    Ok(Owner::of(&stat))
 }
 
 /// Homes are entered by `openat2`, which Linux has since 5.6 and some containers forbid.
@@ -130,7 +135,7 @@ fn free_space(data: &Path) -> Finding {
 /// Less than this is about to be none.
 const SPARE: u64 = 256 * 1024 * 1024;
 
-fn folders(config: &Config, users: &Users) -> Vec<Finding> {
+fn folders(config: &Config, users: &Users, daemon: Owner) -> Vec<Finding> {
     let folder = config.users();
     let mut findings = Vec::new();
     let names = match std::fs::read_dir(&folder) {
@@ -138,7 +143,7 @@ fn folders(config: &Config, users: &Users) -> Vec<Finding> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && users.users.is_empty() => BTreeSet::new(),
         Err(error) => return vec![Err(format!("folder of all users {}: {error}", shown(&folder)))],
     };
-    findings.extend(private_folder(&folder).err().map(Err));
+    findings.extend(private_folder(&folder, daemon).err().map(Err));
     for name in users.users.keys() {
         if !names.contains(std::ffi::OsStr::new(name.as_str())) {
             findings.push(Ok(format!("folder of {name} is not there yet; the first login makes it")));
@@ -146,8 +151,9 @@ fn folders(config: &Config, users: &Users) -> Vec<Finding> {
         }
         let own = folder.join(name.as_str());
         let parts = [own.clone(), own.join("home"), own.join("parts")];
-        let problem = parts.iter().find_map(|path| private_folder(path).err());
+        let problem = parts.iter().find_map(|path| private_folder(path, daemon).err());
         let problem = problem.or_else(|| on_one_file_system(&folder, name).err());
+        let problem = problem.or_else(|| daemon.gets_into_all(config, name).err());
         findings.push(problem.map_or_else(|| Ok(format!("folder of {name}")), Err));
     }
     for name in names {
@@ -183,7 +189,7 @@ fn on_one_file_system(users: &Path, name: &UserName) -> Result<(), String> {
 }
 
 /// A folder that is one, and nobody else's business. One that is not there is made when it is needed.
-fn private_folder(path: &Path) -> Result<(), String> {
+fn private_folder(path: &Path, daemon: Owner) -> Result<(), String> {
     let stat = match rustix::fs::lstat(path) {
         Ok(stat) => stat,
         Err(rustix::io::Errno::NOENT) => return Ok(()),
@@ -199,5 +205,5 @@ fn private_folder(path: &Path) -> Result<(), String> {
             shown(path)
         ));
     }
-    Ok(())
+    daemon.owns(path, &stat)
 }

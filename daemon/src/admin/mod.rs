@@ -12,6 +12,7 @@ mod failure;
 mod folders;
 mod last_login;
 mod new_password;
+mod owner;
 mod remove;
 mod scrub;
 mod setup;
@@ -19,6 +20,7 @@ mod size;
 mod terminal;
 mod usage;
 mod view;
+mod walk;
 
 use command::Command;
 use console::Console;

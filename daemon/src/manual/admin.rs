@@ -167,7 +167,9 @@ const FINGERPRINT: Verb = Verb {
 const CHECK: Verb = Verb {
     name: "check",
     what: "whether this set-up is sound, a line for each thing looked at",
-    about: &[Block::Text("It changes nothing, and fails if there is a problem.")],
+    about: &[Block::Text(
+        "It changes nothing, goes through the directories of all users, and fails if there is a problem.",
+    )],
     ..Verb::NONE
 };
 

@@ -81,6 +81,53 @@ fn what_root_makes_belongs_to_the_daemons_user() {
 }
 
 #[test]
+fn what_the_daemon_cannot_get_into_is_told() {
+    let site = Site::new();
+    site.sound_certificate();
+    site.script("create alice --password-file @password").expect("created");
+    let home = site.path("var/users/alice/home");
+    std::fs::create_dir_all(home.join("a/b")).expect("made");
+    std::fs::create_dir_all(home.join("c")).expect("made");
+    let folders = ["", "a", "a/b", "c"].map(|name| home.join(name));
+    let above = ["var", "var/users.ron", "var/users", "var/users/alice", "var/users/alice/parts"];
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        // To root nothing is shut.
+        for path in above.map(|name| site.path(name)).iter().chain(&folders) {
+            std::os::unix::fs::chown(path, Some(4711), Some(4712)).expect("chown");
+        }
+    }
+    let problem = || {
+        let (result, script) = site.person("check", &[]);
+        let problem = script.out.lines().find(|line| line.starts_with("problem")).map(str::to_owned);
+        assert_eq!(result.is_ok(), problem.is_none(), "{}", script.out);
+        problem.unwrap_or_default()
+    };
+    assert_eq!(problem(), "");
+    let chmod = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+    };
+    chmod(&folders[2], 0o300);
+    let told = problem();
+    assert!(told.contains("alice/home/a/b cannot be listed by the daemon, so nobody can log in"), "{told}");
+    chmod(&folders[3], 0o600);
+    let told = problem();
+    assert!(told.contains("cannot be listed by the daemon, nor can 1 more, so"), "{told}");
+    folders.iter().for_each(|path| chmod(path, 0o700));
+    if is_root {
+        // A folder of somebody else's that may be read is no hindrance, one that may not be is; and the home itself is the daemon's.
+        std::os::unix::fs::chown(&folders[2], Some(0), Some(0)).expect("chown");
+        let told = problem();
+        assert!(told.contains("a/b cannot be listed") && told.contains("chown -R 4711:4712"), "{told}");
+        chmod(&folders[2], 0o755);
+        assert_eq!(problem(), "");
+        std::os::unix::fs::chown(&home, Some(0), Some(0)).expect("chown");
+        let told = problem();
+        assert!(told.contains("alice/home belongs to uid 0, so the daemon does not get in"), "{told}");
+    }
+}
+
+#[test]
 fn a_config_that_is_not_there_is_named() {
     let file = Config::load(Path::new("/nowhere/ftp-daemon.ron")).map_err(Failure::from);
     assert!(failed(file).1.contains("/nowhere/ftp-daemon.ron"));

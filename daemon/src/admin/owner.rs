@@ -1,0 +1,90 @@
+//! Whether the daemon's user gets at what is below its data folder. What was put there by hand, or restored from a backup, is often somebody else's.
+
+use super::folders::shown;
+use super::walk::{Part, open, walk};
+use crate::config::Config;
+use ftp_proto::UserName;
+use rustix::fs::{FileType, Stat};
+use std::ffi::{CStr, OsStr};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// A user of this machine: the daemon's, for the data folder is its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    user: u32,
+    group: u32,
+}
+
+impl Owner {
+    /// Whose that is.
+    pub(super) fn of(stat: &Stat) -> Self {
+        Self { user: stat.st_uid, group: stat.st_gid }
+    }
+
+    /// A folder that nobody else gets into has to be the daemon's.
+    pub(super) fn owns(self, path: &Path, stat: &Stat) -> Result<(), String> {
+        if self.is_root() || stat.st_uid == self.user {
+            return Ok(());
+        }
+        let path = shown(path);
+        Err(format!("{path} belongs to uid {}, so the daemon does not get in; {}", stat.st_uid, self.chown()))
+    }
+
+    /// At the first login everything in the home is counted, so that a directory that cannot be listed keeps its user out.
+    pub(super) fn gets_into_all(self, config: &Config, user: &UserName) -> Result<(), String> {
+        if self.is_root() {
+            return Ok(());
+        }
+        let home = config.users().join(user.as_str()).join("home");
+        let (mut first, mut more) = (None, 0);
+        let walked = open(config, user, Part::Home).and_then(|top| {
+            top.map_or(Ok(()), |top| {
+                walk(top, &mut |found| {
+                    if found.kind() != FileType::Directory || self.lists(found.stat) {
+                        return true;
+                    }
+                    if first.is_some() {
+                        more += 1;
+                    } else {
+                        let names = found.above.iter().map(|name| &**name).chain([found.name]);
+                        let names = names.map(|name: &CStr| OsStr::from_bytes(name.to_bytes()));
+                        first = Some(names.fold(home.clone(), |path, name| path.join(name)));
+                    }
+                    false
+                })
+            })
+        });
+        if let Err(error) = walked {
+            return Err(format!("{}: {}", shown(&home), io::Error::from(error)));
+        }
+        let Some(first) = first else { return Ok(()) };
+        let more = if more == 0 { String::new() } else { format!(", nor can {more} more") };
+        Err(format!(
+            "{} cannot be listed by the daemon{more}, so nobody can log in as {user}; {}",
+            shown(&first),
+            self.chown()
+        ))
+    }
+
+    /// Listing takes the right to read and to look into.
+    fn lists(self, dir: &Stat) -> bool {
+        let bits = if dir.st_uid == self.user {
+            0o500
+        } else if dir.st_gid == self.group {
+            0o050
+        } else {
+            0o005
+        };
+        dir.st_mode & bits == bits
+    }
+
+    fn is_root(self) -> bool {
+        self.user == 0
+    }
+
+    fn chown(self) -> String {
+        format!("run chown -R {}:{} and chmod u+rwX on it", self.user, self.group)
+    }
+}

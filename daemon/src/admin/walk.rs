@@ -1,0 +1,108 @@
+//! Goes through what a user has, beside a running daemon: nothing is made, opened for writing or tidied up.
+
+use crate::config::Config;
+use ftp_proto::UserName;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
+
+/// What of a user's folder is gone through.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    /// The files.
+    Home,
+    /// Unfinished uploads.
+    Parts,
+}
+
+/// Opens one; none if it is not there.
+pub(super) fn open(config: &Config, user: &UserName, part: Part) -> Result<Option<OwnedFd>, Errno> {
+    let Some(users) = there(rustix::fs::open(config.users(), DIRECTORY, Mode::empty()))? else {
+        return Ok(None);
+    };
+    let Some(folder) = there(below(&users, user.as_str()))? else { return Ok(None) };
+    let name = match part {
+        Part::Home => "home",
+        Part::Parts => "parts",
+    };
+    there(below(&folder, name))
+}
+
+/// An entry that is met.
+pub(super) struct Found<'a> {
+    /// The names of the directories that lead to it.
+    pub(super) above: &'a [CString],
+    pub(super) name: &'a CStr,
+    pub(super) stat: &'a Stat,
+}
+
+impl Found<'_> {
+    pub(super) fn kind(&self) -> FileType {
+        FileType::from_raw_mode(self.stat.st_mode)
+    }
+}
+
+/// Shows `see` all that is below `top`; it says whether a directory is gone into. It goes down before it goes on, so that it holds one folder open for each level.
+///
+/// # Errors
+/// Something cannot be read, or the tree is deeper than any client makes it.
+pub(super) fn walk(top: OwnedFd, see: &mut dyn FnMut(&Found<'_>) -> bool) -> Result<(), Errno> {
+    let (mut names, mut levels) = (Vec::new(), vec![(Dir::read_from(&top)?, top)]);
+    while let Some((dir, folder)) = levels.last_mut() {
+        let Some((name, stat)) = next(dir, folder)? else {
+            levels.pop();
+            names.pop();
+            continue;
+        };
+        let found = Found { above: &names, name: &name, stat: &stat };
+        if see(&found) && found.kind() == FileType::Directory {
+            match below(folder, &*name) {
+                Ok(below) => {
+                    levels.push((Dir::read_from(&below)?, below));
+                    names.push(name);
+                }
+                // It is gone by now, or another file system is mounted there, which no client can reach.
+                Err(Errno::NOENT | Errno::XDEV) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if levels.len() > LEVELS {
+            return Err(Errno::LOOP);
+        }
+    }
+    Ok(())
+}
+
+/// Far deeper than any client makes them.
+const LEVELS: usize = 2 * ftp_proto::limits::DEPTH;
+
+/// The next entry that is still there.
+fn next(dir: &mut Dir, folder: &OwnedFd) -> Result<Option<(CString, Stat)>, Errno> {
+    while let Some(entry) = dir.read() {
+        let name = entry?.file_name().to_owned();
+        if &*name == c"." || &*name == c".." {
+            continue;
+        }
+        if let Some(stat) = there(rustix::fs::statat(folder, &*name, AtFlags::SYMLINK_NOFOLLOW))? {
+            return Ok(Some((name, stat)));
+        }
+    }
+    Ok(None)
+}
+
+fn below(above: &OwnedFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    let flags = DIRECTORY | OFlags::NOFOLLOW;
+    rustix::fs::openat2(above, name, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_XDEV)
+}
+
+/// What a running daemon took away in between is not there.
+fn there<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
