@@ -133,6 +133,39 @@ fn nothing_is_removed_unless_the_source_was_listed_and_moved_whole() {
 }
 
 #[test]
+fn what_changed_its_kind_is_told_with_what_to_do_and_a_dry_run_tells_it_too() {
+    for way in ["put", "get"] {
+        let scene = Scene::new();
+        let source = if way == "put" { &scene.here } else { &scene.there };
+        fs::remove_file(source.join("a")).expect("there");
+        fill(source, &["a/inner"]);
+        fs::remove_dir_all(source.join("sub")).expect("there");
+        fill(source, &["sub"]);
+        for option in ["--dry-run", ""] {
+            let ran = scene.run(&format!("mirror {option} --delete {way} tree"), 7);
+            assert!(ran.err.contains("2 failed") && ran.err.contains("remove or move it"), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_removed_is_told_and_by_whom_it_can_be() {
+    let scene = Scene::new();
+    fs::remove_dir_all(scene.here.join("old")).expect("there");
+    // A name that no client could have given it.
+    fs::write(scene.there.join("old/older/a\tb"), "").expect("written");
+    let ran = scene.run("mirror --delete put tree", 7);
+    for part in [
+        "2 removed, 1 failed",
+        "/tree/old/older is not empty",
+        "not everything could be removed",
+        "ask the administrator",
+    ] {
+        assert!(ran.err.contains(part), "{part}: {ran:?}");
+    }
+}
+
+#[test]
 fn links_parts_and_what_has_the_name_of_something_in_the_source_stay() {
     let scene = Scene::new();
     change(&scene.there);
@@ -142,7 +175,8 @@ fn links_parts_and_what_has_the_name_of_something_in_the_source_stay() {
     symlink(&outside, scene.here.join("way")).expect("made");
     fill(&scene.here, &["big.iso.part", "big.iso.part.cv", "sub/x.part"]);
     let ran = scene.run("mirror --delete get tree", 0);
-    assert!(ran.err.contains("removed"), "{ran:?}");
+    assert!(ran.err.contains("removed") && ran.err.contains("2 skipped"), "{ran:?}");
+    assert!(ran.err.contains("skipped: ./tree/way is a symbolic link, and stays"), "{ran:?}");
     assert!(outside.join("kept").exists(), "a link is not followed");
     for name in ["old/link", "way", "big.iso.part", "big.iso.part.cv", "sub/x.part"] {
         assert!(fs::symlink_metadata(scene.here.join(name)).is_ok(), "{name}");

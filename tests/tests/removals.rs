@@ -119,17 +119,25 @@ fn what_somebody_else_removes_meanwhile_is_no_failure() {
     let stage = Stage::answering(move |hand| match (hand.op.as_str(), hand.path.as_str()) {
         ("stat", _) => hand.ok(json!({"entry": entry("t1", "dir", 0)})).map(Some),
         ("list", "/t1") => {
-            hand.list(&[entry("d1", "dir", 0), entry("f1", "file", 3), entry("f2", "file", 3)]).map(Some)
+            let dirs = [entry("d1", "dir", 0), entry("d2", "dir", 0)];
+            let files = [entry("f1", "file", 3), entry("f2", "file", 3)];
+            hand.list(&[dirs, files].concat()).map(Some)
         }
         ("rm", "/t1/f1") => hand.ok(json!({"bytes": 3})).map(Some),
+        ("list", "/t1/d2") => hand.list(&[]).map(Some),
         ("list" | "rm", _) => gone(hand),
-        ("rmdir", "/t1/d1") => gone(hand),
-        ("rmdir", _) => hand.ok(json!({})).map(Some),
+        ("rmdir", "/t1/d1" | "/t1/d2") => gone(hand),
+        ("rmdir" | "mkdir", _) => hand.ok(json!({})).map(Some),
         _ => Ok(None),
     });
     let mut client = stage.site.cli(stage.evil.port, "alice");
     client.args(["-j", "-c", "rm -rf t1"]);
     assert_eq!(removed(&run(client, "").expect(0)), ["/t1/f1", "/t1"]);
+    fs::create_dir(stage.site.path("work/t1")).expect("made");
+    let mut client = stage.site.cli(stage.evil.port, "alice");
+    client.args(["-c", "mirror --delete put t1"]);
+    let ran = run(client, "").expect(0);
+    assert!(ran.err.contains("1 removed") && !ran.err.contains("failed"), "{ran:?}");
 }
 
 #[test]
@@ -153,15 +161,23 @@ fn a_mirror_does_not_wait_for_each_either() {
     let events = Events::documented().read(&ran.out);
     let gone = events.iter().filter(|event| event["event"] == "removal").count();
     assert_eq!(gone, 100 - AHEAD + 1, "{ran:?}");
+    let summary = events.iter().find(|event| event["event"] == "summary").expect("there is one");
+    assert_eq!(summary["removed"], gone, "{ran:?}");
 }
 
 #[test]
 fn ctrl_c_stops_what_is_under_way_and_what_went_is_told() {
+    ctrl_c("rm -rf t1", "61 files removed, 183 B freed");
+    ctrl_c("mirror --delete put t1", "Stopped after 61 were removed.");
+}
+
+fn ctrl_c(command: &str, told: &str) {
     let waiting = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&waiting);
     let stage = Stage::answering(move |hand| reluctant(hand, &waiting));
+    fs::create_dir(stage.site.path("work/t1")).expect("made");
     let mut client = stage.site.cli(stage.evil.port, "alice");
-    client.args(["-c", "rm -rf t1"]).stdout(Stdio::null()).stderr(Stdio::piped());
+    client.args(["-c", command]).stdout(Stdio::null()).stderr(Stdio::piped());
     let client = client.spawn().expect("it starts");
     eventually("the last ones are waited for", || {
         let waiting = seen.lock().expect("whole");
@@ -171,5 +187,5 @@ fn ctrl_c_stops_what_is_under_way_and_what_went_is_told() {
     let began = Instant::now();
     let ran: Ran = client.wait_with_output().expect("ours").into();
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert!(ran.code == 130 && ran.err.contains("61 files removed, 183 B freed"), "{ran:?}");
+    assert!(ran.code == 130 && ran.err.contains(told), "{ran:?}");
 }

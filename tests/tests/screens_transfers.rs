@@ -183,6 +183,7 @@ fn many_files_with_a_line_for_the_file_and_one_for_all() {
             "12 files, 12.0 MiB in {time} ({size}/s): 10 verified, 1 already here, 1 failed",
             "  failed  photos/IMG_0007.raw   {any}",
             "not everything arrived; the same command tries the rest again",
+            "  remove or move it, or get -o under another name",
             "alice@127.0.0.1:/>",
         ];
         let rows = sheet.screen.until("the summary", |rows| {

@@ -18,9 +18,15 @@ pub(super) struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    /// That failure, with the path that it is about.
+    /// That failure, with the path that it is about, and a word on what to do.
     pub(super) fn failed(&self, failure: Failure) -> Failure {
-        failure.about(Printable(&self.path.to_string()))
+        let failure = failure.about(Printable(&self.path.to_string()));
+        if failure.code() == Some(Code::NotEmpty) {
+            return failure.hint(
+                "what is in it came meanwhile, or has a name that cannot be listed: try again, or ask the administrator",
+            );
+        }
+        failure
     }
 }
 

@@ -196,11 +196,6 @@ impl Gone {
         let bytes = match answer {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(()),
-            Err(failure) if failure.code() == Some(Code::NotEmpty) => {
-                return Err(removal.failed(failure).hint(
-                    "what is in it came meanwhile, or has a name that cannot be listed: try again, or ask the administrator",
-                ));
-            }
             Err(failure) => return Err(removal.failed(failure)),
         };
         *(if removal.is_dir { &mut self.dirs } else { &mut self.files }) += 1;

@@ -89,7 +89,8 @@ pub(super) fn consider_get(
         if let Found::Folder | Found::Special = found {
             let what = if found == Found::Folder { "a folder" } else { "something that is no file" };
             let what = format!("{what} {} is in the way", shown(&path));
-            return Err(Failure::new(Cause::NotPermitted, what).hint("-o gives the file another name"));
+            return Err(Failure::new(Cause::NotPermitted, what)
+                .hint("remove or move it, or get -o under another name"));
         }
         let same_size = found == Found::File(entry.size);
         let known = match known {

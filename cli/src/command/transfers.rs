@@ -451,7 +451,7 @@ pub(super) fn end(
 ) -> Result<Next, Failure> {
     match done {
         Err(failure) if failure.cause == Cause::Interrupted && !failure.fatal => {
-            Err(tree::stopped(how, &mut progress))
+            Err(tree::stopped(how, &tally, &mut progress))
         }
         Err(failure) => {
             progress.leave("");

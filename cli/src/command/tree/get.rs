@@ -130,7 +130,10 @@ fn enter(top: Option<&Folder>, here: &[Name], how: &How) -> Result<Option<Arc<Fo
     let Some(top) = top else { return Ok(None) };
     let folder = match here.split_last() {
         None => top.below(&[]).map(Some),
-        Some(_) if how.dry_run => Ok(top.below(here).ok()),
+        Some(_) if how.dry_run => match top.below(here) {
+            Err(failure) if failure.cause == Cause::NotFound => Ok(None),
+            folder => folder.map(Some),
+        },
         Some((last, above)) => top.below(above)?.inner(last.as_str().as_ref()).map(Some),
     };
     Ok(folder?.map(Arc::new))

@@ -4,7 +4,7 @@
 use super::super::Shell;
 use super::super::removals::{Removal, remove_all};
 use super::super::single::How;
-use super::local::{Listing, list};
+use super::local::{Left, Listing, list};
 use super::{Tally, Trail, find, list_there};
 use crate::event::{Event, Side};
 use crate::failure::{Cause, Failure};
@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::show;
 use crate::transfer::{Folder, is_hidden_part};
 use ftp_proto::message::{Entry, Kind};
-use ftp_proto::{Name, VirtualPath};
+use ftp_proto::{Code, Name, VirtualPath};
 use std::path::Path;
 
 /// Which end is made like the other.
@@ -68,6 +68,7 @@ pub(crate) fn prune(
         Target::Here { folder, .. } => folder.to_string_lossy().into_owned(),
         Target::There { dir, .. } => dir.to_string(),
     };
+    tally.removes = true;
     let mut pass = Pass { target, label: &label, act: Act::Count, sums: Sums::default() };
     if how.dry_run {
         pass.act = Act::Say;
@@ -92,9 +93,9 @@ pub(crate) fn prune(
         return Ok(());
     }
     (pass.act, pass.sums) = (Act::Remove, Sums::default());
-    pass.walk(shell, tally, progress)?;
+    let walked = pass.walk(shell, tally, progress);
     tally.removed = pass.sums.files + pass.sums.dirs;
-    Ok(())
+    walked
 }
 
 struct Pass<'a> {
@@ -154,6 +155,19 @@ impl Pass<'_> {
     ) -> Result<(Vec<Name>, bool), Failure> {
         let has = |name: &Name| source.is_some_and(|source| find(source, name).is_some());
         let mut stays = !here.left.is_empty();
+        for (name, left) in &here.left {
+            let is_it = |entry: &Entry| entry.name.as_ref().is_some_and(|of| of.as_str() == name);
+            let is_there = |source: &[Entry]| source.iter().any(is_it);
+            if self.act == Act::Count || is_hidden_part(name) || source.is_some_and(is_there) {
+                continue;
+            }
+            let what = match left {
+                Left::Skipped(what) => what,
+                Left::Failed(_) => "nothing that the server could have",
+            };
+            let label = trail.label(self.label, name);
+            tally.skip(shell, progress, &label, &format!("{what}, and stays"))?;
+        }
         for (name, size) in here.files.iter().filter(|(name, _)| !has(name)) {
             if is_hidden_part(name.as_str()) {
                 stays = true;
@@ -219,7 +233,11 @@ impl Pass<'_> {
                     stays |= !self.add(shell, done, &label, Some(entry.size), tally)?;
                 }
                 Kind::Dir => {
-                    let inner = list_there(shell, progress, &path)?;
+                    let inner = match list_there(shell, progress, &path) {
+                        // Somebody else removed it.
+                        Err(failure) if failure.code() == Some(Code::NotFound) => continue,
+                        inner => inner?,
+                    };
                     let inside =
                         self.there(shell, &trail.with(name), &path, &inner, None, tally, progress)?;
                     if inside.1 {
@@ -228,8 +246,12 @@ impl Pass<'_> {
                     }
                     let label = format!("{label}/");
                     let done = self.act(shell, Side::Server, &label, 0, progress, |shell| {
-                        shell.session.client()?.rmdir(&path)
+                        let done = shell.session.client()?.rmdir(&path);
+                        done.map_err(|failure| Removal { path: &path, is_dir: true }.failed(failure))
                     });
+                    if done.as_ref().is_err_and(|failure| failure.code() == Some(Code::NotFound)) {
+                        continue;
+                    }
                     stays |= !self.add(shell, done, &label, None, tally)?;
                 }
                 Kind::Other => {

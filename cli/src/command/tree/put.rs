@@ -4,6 +4,7 @@ use super::super::retry::keep_trying;
 use super::super::single::{How, Known, begin, consider_put, put_one};
 use super::super::{Shell, files};
 use super::local::{Left, Listing, list};
+use super::tally::OTHER_KIND;
 use super::uploads::{Desk, Dir, Made, Upload, Uploads};
 use super::{BESIDE, LEAST, Tally, Trail, find, list_there, together, together_len};
 use crate::event::Op;
@@ -12,7 +13,7 @@ use crate::progress::Progress;
 use crate::transfer::Opened;
 use ftp_proto::limits::CHUNK;
 use ftp_proto::message::{Entry, Kind};
-use ftp_proto::{Code, Name, VirtualPath};
+use ftp_proto::{Code, Name, Printable, VirtualPath};
 use std::path::Path;
 
 /// A folder here, and what is in it, if it was listed just now.
@@ -242,7 +243,10 @@ fn consider(
             uploads.finish(desk)?;
         }
         let Desk { shell, tally, progress } = &mut *desk;
-        let result = if is_small {
+        let result = if how.dry_run && there.is_some_and(|entry| entry.kind == Kind::Dir) {
+            let what = format!("{} is a directory", Printable(&upload.remote.to_string()));
+            Err(Failure::new(Cause::NotPermitted, what).hint(OTHER_KIND))
+        } else if is_small {
             if there.is_some() {
                 begin(progress, &task, Op::Put, &upload.local, upload.size);
             }

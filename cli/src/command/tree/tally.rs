@@ -7,12 +7,17 @@ use crate::event::{Event, Op, Summary};
 use crate::failure::{Cause, Failure};
 use crate::progress::Progress;
 use crate::show;
+use ftp_proto::Code;
 use std::time::Instant;
 
 /// Things that are left out, of which each is named; more are counted.
 const NAMED: u64 = 10;
 /// Failures that are named at the end; more are counted.
 const FAILURES: usize = 200;
+
+/// What is done about a file where a directory should be, or the reverse.
+pub(super) const OTHER_KIND: &str =
+    "a file does not take the place of a directory, nor a directory that of a file: remove or move it first";
 
 /// What came of them so far.
 pub(crate) struct Tally {
@@ -30,9 +35,11 @@ pub(crate) struct Tally {
     failures: Vec<(String, Failure)>,
     /// Those that ended all, and are told by themselves.
     last: u64,
-    first: Option<Cause>,
+    first: Option<Failure>,
     /// Removed at the end that is made like the other.
     pub(super) removed: u64,
+    /// All was moved, and what fails now is a removal.
+    pub(super) removes: bool,
 }
 
 impl Tally {
@@ -53,6 +60,7 @@ impl Tally {
             last: 0,
             first: None,
             removed: 0,
+            removes: false,
         }
     }
 
@@ -96,7 +104,13 @@ impl Tally {
             return Err(if failure.cause == Cause::Interrupted { failure } else { failure.about(label) });
         }
         self.failed += 1;
-        self.first.get_or_insert(failure.cause);
+        let failure = match failure.code() {
+            Some(Code::IsADirectory | Code::NotADirectory) if failure.hint.is_none() => {
+                failure.hint(OTHER_KIND)
+            }
+            _ => failure,
+        };
+        self.first.get_or_insert_with(|| failure.clone());
         if shell.console.is_json() {
             let event = Event::Failed { file: label, error: (&failure).into() };
             shell.console.tell(&event, String::new)?;
@@ -156,13 +170,13 @@ impl Tally {
                 shell.console.complain(&format!("  failed  and {more} more"));
             }
         }
-        match self.first {
-            Some(cause) if how.dry_run => Err(Failure::new(cause, "not everything could be looked at")),
-            Some(cause) => {
-                Err(Failure::new(cause, "not everything arrived; the same command tries the rest again"))
-            }
-            None => Ok(()),
-        }
+        let Some(first) = self.first else { return Ok(()) };
+        let what = match (how.dry_run, self.removes) {
+            (true, _) => "not everything could be looked at",
+            (false, false) => "not everything arrived; the same command tries the rest again",
+            (false, true) => "not everything could be removed; the same command tries the rest again",
+        };
+        Err(Failure { hint: first.hint, ..Failure::new(first.cause, what) })
     }
 
     fn line(&self, how: &How) -> String {
@@ -191,10 +205,15 @@ impl Tally {
 }
 
 /// How far several files came, and how it goes on.
-pub(crate) fn stopped(how: &How, progress: &mut Progress<'_>) -> Failure {
+pub(crate) fn stopped(how: &How, tally: &Tally, progress: &mut Progress<'_>) -> Failure {
     let (percent, files) = progress.standing();
     let (done, all) = files.unwrap_or_default();
     progress.leave("^C");
-    let text = format!("Stopped at {percent}% ({done} of {all} files). `{}` goes on from there.", how.typed);
+    let at = match tally.removed {
+        0 => format!("at {percent}% ({done} of {all} files)"),
+        // All was moved by then.
+        removed => format!("after {removed} were removed"),
+    };
+    let text = format!("Stopped {at}. `{}` goes on from there.", how.typed);
     Failure { message: text, ..Failure::interrupted() }
 }
