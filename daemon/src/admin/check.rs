@@ -6,12 +6,16 @@ use super::failure::Failure;
 use super::folders::shown;
 use super::owner::Owner;
 use super::size::show;
+use super::walk::{Part, open, walk};
 use crate::config::Config;
 use ftp_core::account::user_file::Users;
-use ftp_proto::UserName;
+
+use ftp_proto::{Printable, UserName};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -145,7 +149,7 @@ fn folders(config: &Config, users: &Users, daemon: Owner) -> Vec<Finding> {
     };
     findings.extend(private_folder(&folder, daemon).err().map(Err));
     for name in users.users.keys() {
-        if !names.contains(std::ffi::OsStr::new(name.as_str())) {
+        if !names.contains(OsStr::new(name.as_str())) {
             findings.push(Ok(format!("folder of {name} is not there yet; the first login makes it")));
             continue;
         }
@@ -154,6 +158,7 @@ fn folders(config: &Config, users: &Users, daemon: Owner) -> Vec<Finding> {
         let problem = parts.iter().find_map(|path| private_folder(path, daemon).err());
         let problem = problem.or_else(|| on_one_file_system(&folder, name).err());
         let problem = problem.or_else(|| daemon.gets_into_all(config, name).err());
+        let problem = problem.or_else(|| only_files(config, name).err());
         findings.push(problem.map_or_else(|| Ok(format!("folder of {name}")), Err));
     }
     for name in names {
@@ -188,6 +193,30 @@ fn on_one_file_system(users: &Path, name: &UserName) -> Result<(), String> {
     Ok(())
 }
 
+/// Unfinished uploads are files: what is not one of them is removed at the first login, which a directory is not.
+fn only_files(config: &Config, user: &UserName) -> Result<(), String> {
+    let parts = config.users().join(user.as_str()).join("parts");
+    let mut directory = None;
+    let walked = open(config, user, Part::Parts).and_then(|top| {
+        top.map_or(Ok(()), |top| {
+            walk(top, &mut |found| {
+                if found.kind() == FileType::Directory {
+                    directory.get_or_insert_with(|| parts.join(OsStr::from_bytes(found.name.to_bytes())));
+                }
+                false
+            })
+        })
+    });
+    walked.map_err(|error| format!("{}: {}", shown(&parts), io::Error::from(error)))?;
+    match directory {
+        Some(path) => Err(format!(
+            "{} is a directory among unfinished uploads, so nobody can log in as {user}; move it away",
+            shown(&path)
+        )),
+        None => Ok(()),
+    }
+}
+
 /// A folder that is one, and nobody else's business. One that is not there is made when it is needed.
 fn private_folder(path: &Path, daemon: Owner) -> Result<(), String> {
     let stat = match rustix::fs::lstat(path) {
@@ -196,7 +225,10 @@ fn private_folder(path: &Path, daemon: Owner) -> Result<(), String> {
         Err(error) => return Err(format!("{}: {}", shown(path), io::Error::from(error))),
     };
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        return Err(format!("{} is not a folder; move it away", shown(path)));
+        // The link is meant, and not what it leads to.
+        let (above, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
+        let above = shown(above);
+        return Err(format!("{above}/{} is not a folder; move it away", Printable(&name.to_string_lossy())));
     }
     if stat.st_mode & 0o077 != 0 {
         let mode = stat.st_mode & 0o777;

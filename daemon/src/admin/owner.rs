@@ -1,10 +1,11 @@
 //! Whether the daemon's user gets at what is below its data folder. What was put there by hand, or restored from a backup, is often somebody else's.
 
 use super::folders::shown;
-use super::walk::{Part, open, walk};
+use super::walk::{Part, TOO_DEEP, open, walk};
 use crate::config::Config;
 use ftp_proto::UserName;
 use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -29,14 +30,12 @@ impl Owner {
             return Ok(());
         }
         let path = shown(path);
-        Err(format!("{path} belongs to uid {}, so the daemon does not get in; {}", stat.st_uid, self.chown()))
+        let advice = self.advice(&path);
+        Err(format!("{path} belongs to uid {}, so the daemon does not get in; {advice}", stat.st_uid))
     }
 
     /// At the first login everything in the home is counted, so that a directory that cannot be listed keeps its user out.
     pub(super) fn gets_into_all(self, config: &Config, user: &UserName) -> Result<(), String> {
-        if self.is_root() {
-            return Ok(());
-        }
         let home = config.users().join(user.as_str()).join("home");
         let (mut first, mut more) = (None, 0);
         let walked = open(config, user, Part::Home).and_then(|top| {
@@ -56,15 +55,17 @@ impl Owner {
                 })
             })
         });
-        if let Err(error) = walked {
-            return Err(format!("{}: {}", shown(&home), io::Error::from(error)));
+        match walked {
+            Ok(()) => {}
+            Err(Errno::LOOP) => return Err(format!("{}: {TOO_DEEP}", shown(&home))),
+            Err(error) => return Err(format!("{}: {}", shown(&home), io::Error::from(error))),
         }
         let Some(first) = first else { return Ok(()) };
         let more = if more == 0 { String::new() } else { format!(", nor can {more} more") };
         Err(format!(
             "{} cannot be listed by the daemon{more}, so nobody can log in as {user}; {}",
             shown(&first),
-            self.chown()
+            self.advice(&shown(&home))
         ))
     }
 
@@ -77,14 +78,14 @@ impl Owner {
         } else {
             0o005
         };
-        dir.st_mode & bits == bits
+        self.is_root() || dir.st_mode & bits == bits
     }
 
     fn is_root(self) -> bool {
         self.user == 0
     }
 
-    fn chown(self) -> String {
-        format!("run chown -R {}:{} and chmod u+rwX on it", self.user, self.group)
+    fn advice(self, path: &str) -> String {
+        format!("run chown -R {}:{} and chmod -R u+rwX on {path}", self.user, self.group)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::size::show;
-use super::walk::{Part, open, walk};
+use super::walk::{Part, TOO_DEEP, open, walk};
 use crate::config::Config;
 use ftp_proto::UserName;
 use rustix::fs::FileType;
@@ -27,6 +27,7 @@ impl Usage {
             Errno::XDEV => Failure::failed(format!(
                 "cannot count what {user} has: a part of it is a mount of its own; ftp-admin check says which"
             )),
+            Errno::LOOP => Failure::failed(format!("cannot count what {user} has: {TOO_DEEP}")),
             error => what()(error.into()),
         })
     }

@@ -36,20 +36,38 @@ pub(super) fn run(config: &Config, order: &View, console: &mut dyn Console) -> R
         return chosen.iter().try_for_each(|(name, _)| console.print(name.as_str()));
     }
     let now = SystemTime::now();
-    let rows: Vec<Row> =
-        chosen.iter().map(|(name, user)| Row::of(config, name, user, now)).collect::<Result<_, _>>()?;
+    let (mut rows, mut uncounted) = (Vec::new(), 0);
+    for (name, user) in chosen {
+        match Row::of(config, name, user, now) {
+            Ok(row) => rows.push(row),
+            Err(failure) if order.user.is_some() => return Err(failure),
+            Err(failure) => {
+                console.note(&format!("ftp-admin: {}", failure.text().unwrap_or_default()));
+                uncounted += 1;
+            }
+        }
+    }
+    print(&rows, order, uncounted > 0, console)?;
+    match uncounted {
+        0 => Ok(()),
+        1 => Err(Failure::failed("1 account could not be counted, and is left out")),
+        n => Err(Failure::failed(format!("{n} accounts could not be counted, and are left out"))),
+    }
+}
+
+fn print(rows: &[Row], order: &View, is_partial: bool, console: &mut dyn Console) -> Result<(), Failure> {
     if order.form == Form::Json {
-        let json = serde_json::to_string_pretty(&rows);
+        let json = serde_json::to_string_pretty(rows);
         return console.print(&json.map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))?);
     }
     let Some(columns) = console.columns() else {
-        return console.print(&tab_separated(&rows));
+        return console.print(&tab_separated(rows));
     };
-    if rows.is_empty() {
+    if rows.is_empty() && !is_partial {
         console.note("There are no accounts yet; make one with ftp-admin create USER.");
     }
-    let total = order.user.is_none().then(|| total(&rows));
-    console.print(&[table(&rows, columns)].into_iter().chain(total).collect::<Vec<_>>().join("\n"))
+    let total = order.user.is_none().then(|| total(rows));
+    console.print(&[table(rows, columns)].into_iter().chain(total).collect::<Vec<_>>().join("\n"))
 }
 
 impl Row {

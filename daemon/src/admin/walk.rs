@@ -46,7 +46,7 @@ impl Found<'_> {
 /// Shows `see` all that is below `top`; it says whether a directory is gone into. It goes down before it goes on, so that it holds one folder open for each level.
 ///
 /// # Errors
-/// Something cannot be read, or the tree is deeper than any client makes it.
+/// Something cannot be read, or the tree is too deep, which is [`Errno::LOOP`].
 pub(super) fn walk(top: OwnedFd, see: &mut dyn FnMut(&Found<'_>) -> bool) -> Result<(), Errno> {
     let (mut names, mut levels) = (Vec::new(), vec![(Dir::read_from(&top)?, top)]);
     while let Some((dir, folder)) = levels.last_mut() {
@@ -56,26 +56,34 @@ pub(super) fn walk(top: OwnedFd, see: &mut dyn FnMut(&Found<'_>) -> bool) -> Res
             continue;
         };
         let found = Found { above: &names, name: &name, stat: &stat };
-        if see(&found) && found.kind() == FileType::Directory {
-            match below(folder, &*name) {
-                Ok(below) => {
-                    levels.push((Dir::read_from(&below)?, below));
-                    names.push(name);
-                }
-                // It is gone by now, or another file system is mounted there, which no client can reach.
-                Err(Errno::NOENT | Errno::XDEV) => {}
-                Err(error) => return Err(error),
-            }
+        let is_dir = found.kind() == FileType::Directory;
+        // Something else is mounted there, which no client can reach.
+        let is_mount =
+            is_dir && open_as(OFlags::PATH, folder, &*name).is_err_and(|error| error == Errno::XDEV);
+        if is_mount || !see(&found) || !is_dir {
+            continue;
         }
-        if levels.len() > LEVELS {
+        if names.len() >= LEVELS {
             return Err(Errno::LOOP);
+        }
+        match below(folder, &*name) {
+            Ok(below) => {
+                levels.push((Dir::read_from(&below)?, below));
+                names.push(name);
+            }
+            // It is gone by now, or was mounted in this moment.
+            Err(Errno::NOENT | Errno::XDEV) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-/// Far deeper than any client makes them.
+/// Far deeper than any client makes them: where the daemon stops counting, too.
 const LEVELS: usize = 2 * ftp_proto::limits::DEPTH;
+/// What [`Errno::LOOP`] means here.
+pub(super) const TOO_DEEP: &str = "directories are nested more than 128 deep; move the deepest away";
+const _: () = assert!(LEVELS == 128, "as the text says");
 
 /// The next entry that is still there.
 fn next(dir: &mut Dir, folder: &OwnedFd) -> Result<Option<(CString, Stat)>, Errno> {
@@ -92,7 +100,12 @@ fn next(dir: &mut Dir, folder: &OwnedFd) -> Result<Option<(CString, Stat)>, Errn
 }
 
 fn below(above: &OwnedFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
-    let flags = DIRECTORY | OFlags::NOFOLLOW;
+    open_as(OFlags::RDONLY, above, name)
+}
+
+/// Opens a directory of this file system. With `PATH` it does not have to be readable.
+fn open_as(how: OFlags, above: &OwnedFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    let flags = how | DIRECTORY | OFlags::NOFOLLOW;
     rustix::fs::openat2(above, name, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_XDEV)
 }
 
@@ -105,4 +118,4 @@ fn there<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     }
 }
 
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);

@@ -21,7 +21,11 @@ pub struct Lister {
 
 impl Lister {
     pub(super) fn new(folder: Box<dyn Folder>) -> Result<Box<Self>, Fault> {
-        let entries = folder.entries().during("read a directory")?;
+        Self::open(folder).during("read a directory")
+    }
+
+    fn open(folder: Box<dyn Folder>) -> Result<Box<Self>, Errno> {
+        let entries = folder.entries()?;
         Ok(Box::new(Self { folder, entries, over: None }))
     }
 
@@ -108,7 +112,9 @@ pub(super) fn count(root: Box<dyn Folder>, see: &mut dyn FnMut(&Facts)) -> Resul
             }
             match top.folder.directory(&name) {
                 Ok(below) => {
-                    stack.push(Lister::new(below)?);
+                    let lister = Lister::open(below);
+                    let failed = |error| failed_at(error, &text(&names, &name), "read a directory");
+                    stack.push(lister.map_err(failed)?);
                     names.push(name);
                 }
                 // It is gone by now, or another file system is mounted there, which no client can reach.

@@ -1,6 +1,6 @@
 //! The folder of unfinished uploads: `<id>.part` with the bytes and `<id>.cv` with what they should be.
 
-use super::explain::denied;
+use super::explain::{denied, failed_at};
 use super::{Durability, Folder, Home, OpenFile, Watch, look};
 use crate::fault::{During as _, Fault};
 use ftp_proto::message::{Kind, PartEntry};
@@ -102,7 +102,7 @@ impl Home {
         match self.parts.unlink(name) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(error).during("remove a part"),
+            Err(error) => Err(failed_at(error, &format!("parts/{name}"), "remove a part")),
         }
     }
 

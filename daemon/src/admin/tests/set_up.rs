@@ -128,6 +128,46 @@ fn what_the_daemon_cannot_get_into_is_told() {
 }
 
 #[test]
+fn what_a_login_stumbles_over_is_told_and_hides_no_other_account() {
+    let site = Site::new();
+    site.sound_certificate();
+    for name in ["alice", "bob"] {
+        site.script(&format!("create {name} --password-file @password")).expect("created");
+    }
+    let (home, parts) = (site.path("var/users/alice/home"), site.path("var/users/alice/parts"));
+    std::fs::write(site.path("var/users/bob/home/f"), "12345").expect("written");
+    let problem = || {
+        let (result, script) = site.person("check", &[]);
+        assert!(result.is_err(), "{}", script.out);
+        script.out.lines().find(|line| line.starts_with("problem")).expect("one").to_owned()
+    };
+    std::fs::create_dir(parts.join("d")).expect("made");
+    let told = problem();
+    assert!(told.contains("alice/parts/d is a directory among unfinished uploads"), "{told}");
+    std::fs::remove_dir(parts.join("d")).expect("there");
+
+    // As deep as the daemon counts, and a level more.
+    let deep = (0..128).fold(home.clone(), |path, _| path.join("d"));
+    std::fs::create_dir_all(&deep).expect("made");
+    assert!(site.script("check").is_ok() && site.script("view").is_ok());
+    std::fs::create_dir(deep.join("d")).expect("made");
+    assert!(problem().contains("alice/home: directories are nested more than 128 deep"));
+    let mut script = Script::default();
+    let (_, told) = failed(site.say("view", &mut script).map(|()| String::new()));
+    assert!(told.contains("1 account could not be counted"), "{told}");
+    assert!(script.err.contains("what alice has: directories are nested more than 128"), "{}", script.err);
+    assert!(script.out.contains("\nbob\t5\t") && !script.out.contains("alice"), "{}", script.out);
+    assert!(failed(site.script("view alice")).1.contains("nested"));
+
+    std::fs::remove_dir_all(&home).expect("there");
+    symlink(site.path("var"), &home).expect("made");
+    let told = problem();
+    assert!(told.contains("alice/home is not a folder"), "{told}");
+    let mut script = Script::default();
+    assert!(site.say("view --json", &mut script).is_err() && script.out.contains("bob"), "{}", script.err);
+}
+
+#[test]
 fn a_config_that_is_not_there_is_named() {
     let file = Config::load(Path::new("/nowhere/ftp-daemon.ron")).map_err(Failure::from);
     assert!(failed(file).1.contains("/nowhere/ftp-daemon.ron"));
