@@ -26,9 +26,12 @@ class Peer(Server):
             raise Failed(f"{self.name}: there is no {found}")
         return found
 
+    def libraries(self):
+        """Where the packages have theirs."""
+        return ":".join(f"{self.site.peers}/{lib}/x86_64-linux-gnu" for lib in ("usr/lib", "lib"))
+
     def up(self, *argv, **more):
-        libraries = ":".join(f"{self.site.peers}/{lib}/x86_64-linux-gnu" for lib in ("usr/lib", "lib"))
-        more.setdefault("env", {**os.environ, "LD_LIBRARY_PATH": libraries})
+        more.setdefault("env", {**os.environ, "LD_LIBRARY_PATH": self.libraries()})
         log = open(f"{self.folder}/log", "ab")
         self.launch(list(argv), stdout=log, stderr=log, cwd=self.folder, **more)
 
@@ -281,7 +284,7 @@ class Rsync(Peer):
         self.wait(self.near)
 
     def rsync(self, *words):
-        return [self.path("usr/bin/rsync"), *words]
+        return ["env", f"LD_LIBRARY_PATH={self.libraries()}", self.path("usr/bin/rsync"), *words]
 
     def module(self, name=""):
         return f"rsync://127.0.0.1:{self.near}/data/{name}"
