@@ -6,16 +6,14 @@ use super::failure::Failure;
 use super::folders::shown;
 use super::owner::Owner;
 use super::size::show;
-use super::walk::{Part, open, walk};
+use super::walk::{Part, walk};
 use crate::config::Config;
 use ftp_core::account::user_file::Users;
-
 use ftp_proto::{Printable, UserName};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -197,15 +195,11 @@ fn on_one_file_system(users: &Path, name: &UserName) -> Result<(), String> {
 fn only_files(config: &Config, user: &UserName) -> Result<(), String> {
     let parts = config.users().join(user.as_str()).join("parts");
     let mut directory = None;
-    let walked = open(config, user, Part::Parts).and_then(|top| {
-        top.map_or(Ok(()), |top| {
-            walk(top, &mut |found| {
-                if found.kind() == FileType::Directory {
-                    directory.get_or_insert_with(|| parts.join(OsStr::from_bytes(found.name.to_bytes())));
-                }
-                false
-            })
-        })
+    let walked = walk(config, user, Part::Parts, &mut |found| {
+        if found.kind() == FileType::Directory {
+            directory.get_or_insert_with(|| parts.join(found.path()));
+        }
+        false
     });
     walked.map_err(|error| format!("{}: {}", shown(&parts), io::Error::from(error)))?;
     match directory {

@@ -1,14 +1,12 @@
 //! Whether the daemon's user gets at what is below its data folder. What was put there by hand, or restored from a backup, is often somebody else's.
 
 use super::folders::shown;
-use super::walk::{Part, TOO_DEEP, open, walk};
+use super::walk::{Part, TOO_DEEP, walk};
 use crate::config::Config;
 use ftp_proto::UserName;
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
-use std::ffi::{CStr, OsStr};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// A user of this machine: the daemon's, for the data folder is its own.
@@ -38,22 +36,15 @@ impl Owner {
     pub(super) fn gets_into_all(self, config: &Config, user: &UserName) -> Result<(), String> {
         let home = config.users().join(user.as_str()).join("home");
         let (mut first, mut more) = (None, 0);
-        let walked = open(config, user, Part::Home).and_then(|top| {
-            top.map_or(Ok(()), |top| {
-                walk(top, &mut |found| {
-                    if found.kind() != FileType::Directory || self.lists(found.stat) {
-                        return true;
-                    }
-                    if first.is_some() {
-                        more += 1;
-                    } else {
-                        let names = found.above.iter().map(|name| &**name).chain([found.name]);
-                        let names = names.map(|name: &CStr| OsStr::from_bytes(name.to_bytes()));
-                        first = Some(names.fold(home.clone(), |path, name| path.join(name)));
-                    }
-                    false
-                })
-            })
+        let walked = walk(config, user, Part::Home, &mut |found| {
+            if found.kind() != FileType::Directory || self.lists(found.stat) {
+                return true;
+            }
+            match first {
+                None => first = Some(home.join(found.path())),
+                Some(_) => more += 1,
+            }
+            false
         });
         match walked {
             Ok(()) => {}

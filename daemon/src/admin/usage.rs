@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::size::show;
-use super::walk::{Part, TOO_DEEP, open, walk};
+use super::walk::{Part, TOO_DEEP, walk};
 use crate::config::Config;
 use ftp_proto::UserName;
 use rustix::fs::FileType;
@@ -44,23 +44,19 @@ impl std::fmt::Display for Usage {
 fn count(config: &Config, user: &UserName) -> Result<Usage, Errno> {
     let mut usage = Usage::default();
     let mut add = |size| usage.bytes = usage.bytes.saturating_add(u64::try_from(size).unwrap_or(0));
-    if let Some(home) = open(config, user, Part::Home)? {
-        walk(home, &mut |found| {
-            if found.kind() == FileType::RegularFile {
-                usage.files += 1;
-                add(found.stat.st_size);
-            }
-            true
-        })?;
-    }
-    if let Some(parts) = open(config, user, Part::Parts)? {
-        walk(parts, &mut |found| {
-            if found.kind() == FileType::RegularFile && found.name.to_bytes().ends_with(b".part") {
-                usage.parts += 1;
-                add(found.stat.st_size);
-            }
-            false
-        })?;
-    }
+    walk(config, user, Part::Home, &mut |found| {
+        if found.kind() == FileType::RegularFile {
+            usage.files += 1;
+            add(found.stat.st_size);
+        }
+        true
+    })?;
+    walk(config, user, Part::Parts, &mut |found| {
+        if found.kind() == FileType::RegularFile && found.name.to_bytes().ends_with(b".part") {
+            usage.parts += 1;
+            add(found.stat.st_size);
+        }
+        false
+    })?;
     Ok(usage)
 }

@@ -4,8 +4,10 @@ use crate::config::Config;
 use ftp_proto::UserName;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 /// What of a user's folder is gone through.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +19,7 @@ pub(super) enum Part {
 }
 
 /// Opens one; none if it is not there.
-pub(super) fn open(config: &Config, user: &UserName, part: Part) -> Result<Option<OwnedFd>, Errno> {
+fn open(config: &Config, user: &UserName, part: Part) -> Result<Option<OwnedFd>, Errno> {
     let Some(users) = there(rustix::fs::open(config.users(), DIRECTORY, Mode::empty()))? else {
         return Ok(None);
     };
@@ -32,7 +34,7 @@ pub(super) fn open(config: &Config, user: &UserName, part: Part) -> Result<Optio
 /// An entry that is met.
 pub(super) struct Found<'a> {
     /// The names of the directories that lead to it.
-    pub(super) above: &'a [CString],
+    above: &'a [CString],
     pub(super) name: &'a CStr,
     pub(super) stat: &'a Stat,
 }
@@ -41,13 +43,25 @@ impl Found<'_> {
     pub(super) fn kind(&self) -> FileType {
         FileType::from_raw_mode(self.stat.st_mode)
     }
+
+    /// From what is gone through.
+    pub(super) fn path(&self) -> PathBuf {
+        let names = self.above.iter().map(|name| &**name).chain([self.name]);
+        names.map(|name| OsStr::from_bytes(name.to_bytes())).collect()
+    }
 }
 
-/// Shows `see` all that is below `top`; it says whether a directory is gone into. It goes down before it goes on, so that it holds one folder open for each level.
+/// Shows `see` all that is in a part of a user's folder, if that is there; it says whether a directory is gone into. It goes down before it goes on, so that it holds one folder open for each level.
 ///
 /// # Errors
 /// Something cannot be read, or the tree is too deep, which is [`Errno::LOOP`].
-pub(super) fn walk(top: OwnedFd, see: &mut dyn FnMut(&Found<'_>) -> bool) -> Result<(), Errno> {
+pub(super) fn walk(
+    config: &Config,
+    user: &UserName,
+    part: Part,
+    see: &mut dyn FnMut(&Found<'_>) -> bool,
+) -> Result<(), Errno> {
+    let Some(top) = open(config, user, part)? else { return Ok(()) };
     let (mut names, mut levels) = (Vec::new(), vec![(Dir::read_from(&top)?, top)]);
     while let Some((dir, folder)) = levels.last_mut() {
         let Some((name, stat)) = next(dir, folder)? else {

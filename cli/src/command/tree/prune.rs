@@ -2,7 +2,7 @@
 //! special files and parts stay where they are.
 
 use super::super::Shell;
-use super::super::removals::{Removal, remove_all};
+use super::super::removals::{Answer, Removal, remove_all};
 use super::super::single::How;
 use super::local::{Left, Listing, list};
 use super::{Tally, Trail, find, list_there};
@@ -42,11 +42,18 @@ enum Act {
     Remove,
 }
 
-/// A file at the server that is to go.
+/// What is to go at the server.
 struct Doomed {
     path: VirtualPath,
     label: String,
-    bytes: u64,
+    /// Of a file.
+    size: Option<u64>,
+}
+
+impl Doomed {
+    fn removal(&self) -> Removal<'_> {
+        Removal { path: &self.path, is_dir: self.size.is_none() }
+    }
 }
 
 #[derive(Default)]
@@ -225,13 +232,7 @@ impl Pass<'_> {
                 }
                 _ if source.is_some_and(|source| source.has(name)) => {}
                 Kind::File if is_hidden_part(name.as_str()) => stays = true,
-                Kind::File if self.act == Act::Remove => {
-                    doomed.push(Doomed { path, label, bytes: entry.size });
-                }
-                Kind::File => {
-                    let done = self.say(shell, Side::Server, &label, entry.size, progress);
-                    stays |= !self.add(shell, done, &label, Some(entry.size), tally)?;
-                }
+                Kind::File => doomed.push(Doomed { path, label, size: Some(entry.size) }),
                 Kind::Dir => {
                     let inner = match list_there(shell, progress, &path) {
                         // Somebody else removed it.
@@ -244,15 +245,8 @@ impl Pass<'_> {
                         stays = true;
                         continue;
                     }
-                    let label = format!("{label}/");
-                    let done = self.act(shell, Side::Server, &label, 0, progress, |shell| {
-                        let done = shell.session.client()?.rmdir(&path);
-                        done.map_err(|failure| Removal { path: &path, is_dir: true }.failed(failure))
-                    });
-                    if done.as_ref().is_err_and(|failure| failure.code() == Some(Code::NotFound)) {
-                        continue;
-                    }
-                    stays |= !self.add(shell, done, &label, None, tally)?;
+                    let dir = Doomed { path, label: format!("{label}/"), size: None };
+                    stays |= !self.go(shell, &[dir], tally, progress)?;
                 }
                 Kind::Other => {
                     stays = true;
@@ -262,7 +256,7 @@ impl Pass<'_> {
                 }
             }
         }
-        stays |= !self.remove_files(shell, &doomed, tally, progress)?;
+        stays |= !self.go(shell, &doomed, tally, progress)?;
         Ok((both, stays))
     }
 
@@ -300,26 +294,33 @@ impl Pass<'_> {
         }
     }
 
-    /// Removes files there without a wait for each; false if one of them stays.
-    fn remove_files(
+    /// Has some go at the server, without a wait for each; false if one of them stays.
+    fn go(
         &mut self,
         shell: &mut Shell<'_>,
         doomed: &[Doomed],
         tally: &mut Tally,
         progress: &mut Progress<'_>,
     ) -> Result<bool, Failure> {
-        let mut all = true;
-        let removals = doomed.iter().map(|one| (Removal { path: &one.path, is_dir: false }, one));
-        remove_all(shell, removals, &mut |shell, one, answer| {
+        let (is_planned, mut all) = (self.act != Act::Remove, true);
+        let mut take = |shell: &mut Shell<'_>, one: &Doomed, answer: Answer| {
             let done = match answer {
                 // Somebody else removed it.
                 Ok(None) => return Ok(()),
-                Ok(Some(_)) => self.say(shell, Side::Server, &one.label, one.bytes, progress),
+                Ok(Some(_)) => self.say(shell, Side::Server, &one.label, one.size.unwrap_or(0), progress),
                 Err(failure) => Err(failure),
             };
-            all &= self.add(shell, done, &one.label, Some(one.bytes), tally)?;
+            all &= self.add(shell, done, &one.label, one.size, tally)?;
             Ok(())
-        })?;
+        };
+        if is_planned {
+            doomed.iter().try_for_each(|one| take(shell, one, Ok(Some(0))))?;
+        } else {
+            let removals = doomed.iter().map(|one| (one.removal(), one));
+            remove_all(shell, removals, &mut |shell, one, answer| {
+                take(shell, one, answer.map_err(|failure| one.removal().failed(failure)))
+            })?;
+        }
         Ok(all)
     }
 
