@@ -86,7 +86,8 @@ impl Scene {
         let whole = self.left() / CHUNK as u64 * CHUNK as u64;
         self.proxy.restart(u64::MAX, u64::MAX);
         let ran = ftp_tests::site::run(self.client(), "").expect(0);
-        assert!(whole == 0 || ran.err.contains("resuming."), "{point}: {ran:?}");
+        // Who is killed may have written the last chunk and not yet its value.
+        assert!(whole <= CHUNK as u64 || ran.err.contains("resuming."), "{point}: {ran:?}");
         let (moved, most) = (self.proxy.total(), SIZE - whole + CHUNK as u64 + OVERHEAD);
         assert!(moved <= most, "{:?} at {point}: {moved} bytes moved, {whole} were there", self.way);
         self.check();
