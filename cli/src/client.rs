@@ -229,12 +229,13 @@ impl Client {
         self.ask::<Done>(Op::Rename { from: from.clone(), to: to.clone(), replace }).map(|_| ())
     }
 
-    /// Hashes a file at the server.
+    /// Hashes a file at the server. For `md5` it is read anyway, so that it is compared with what was kept each time.
     ///
     /// # Errors
     /// As the daemon says.
     pub fn sum(&mut self, path: &VirtualPath, md5: bool) -> Result<Sum, Failure> {
-        self.ask(Op::Sum { path: path.clone(), md5, kept: Kept::Use })
+        let kept = if md5 { Kept::Check } else { Kept::Use };
+        self.ask(Op::Sum { path: path.clone(), md5, kept })
     }
 
     /// The unfinished uploads.

@@ -82,7 +82,8 @@ fn a_file_that_was_damaged_on_the_disk_is_refused_with_a_clear_word() {
     let sum = place.sum("use");
     assert_eq!(sum["ok"]["root"], blake3::hash(&Place::bytes(1)).to_hex().as_str());
     assert_eq!(sum["ok"]["kept"], true, "nothing was read, and nobody knows");
-    for commands in ["md5 file", "get file md5", "get file"] {
+    // Also who asks a second time.
+    for commands in ["md5 file", "md5 file", "get file md5", "get file"] {
         let said = place.says(commands, 9);
         assert!(said.contains("damaged on the server's disk since it was uploaded"), "{commands}: {said}");
         assert!(
@@ -111,6 +112,20 @@ fn a_file_that_was_damaged_on_the_disk_is_refused_with_a_clear_word() {
     fs::write(place.site.path("up/file"), Place::bytes(1)).expect("written");
     place.says("put ../up/file; get file", 0);
     assert!(fs::read(place.site.work().join("file")).expect("there") == Place::bytes(1));
+}
+
+#[test]
+fn a_good_copy_takes_the_place_of_a_file_that_nobody_knows_to_be_damaged() {
+    let mut place = Place::new();
+    fs::create_dir(place.site.path("up")).expect("made");
+    fs::write(place.site.path("up/file"), Place::bytes(1)).expect("written");
+    assert!(place.says("put ../up/file", 0).contains("already on the server"));
+    for command in ["put ../up/file", "put ../up/file md5"] {
+        rot(&mut place.wire, &place.folder, "file", 5 * CHUNK + 99);
+        let said = place.says(command, 0);
+        assert!(!said.contains("already on the server"), "{said}");
+        place.arrives(1);
+    }
 }
 
 #[test]

@@ -20,9 +20,10 @@ impl Client {
         &mut self,
         path: &VirtualPath,
         md5: bool,
+        kept: Kept,
         watch: &mut dyn Watch,
     ) -> Result<Sum, Failure> {
-        let id = self.send(Op::Sum { path: path.clone(), md5, kept: Kept::Use })?;
+        let id = self.send(Op::Sum { path: path.clone(), md5, kept })?;
         match self.wait_watched(id, watch)? {
             Body::Ok(value) => self.read(value),
             Body::Error(refusal) => Err(Failure::refused(refusal)),

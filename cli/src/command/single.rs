@@ -8,7 +8,7 @@ use crate::failure::{Cause, Failure, shown};
 use crate::progress::{Progress, Subject};
 use crate::show;
 use crate::transfer::{self, Found, LocalSum, Opened, Place, Report};
-use ftp_proto::message::{Entry, Kind};
+use ftp_proto::message::{Entry, Kept, Kind};
 use ftp_proto::{Code, Md5Sum, Printable, VirtualPath};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -96,7 +96,7 @@ pub(super) fn consider_get(
         let known = match known {
             Known::Nothing if same_size => {
                 let local = task.local.open()?;
-                compare(shell, task, local, progress)?
+                compare(shell, task, local, Kept::Use, progress)?
             }
             Known::Nothing => Known::Different,
             known => known,
@@ -166,7 +166,7 @@ pub(super) fn consider_put(
         let known = match known {
             Known::Nothing if same_size => {
                 let local = Opened::open(task.local)?;
-                compare(shell, task, local, progress)?
+                compare(shell, task, local, Kept::Check, progress)?
             }
             Known::Nothing => Known::Different,
             known => known,
@@ -246,18 +246,23 @@ fn both(there: Option<(u64, i64)>, here: Option<(u64, i64)>) -> String {
     format!("there {}; here {}", facts(there), facts(here))
 }
 
-/// Hashes both.
+/// Hashes both. Whether the server reads its file for it is said by `kept`; one that a disk has damaged is not the same.
 fn compare<L: ?Sized>(
     shell: &mut Shell<'_>,
     task: &Task<'_, L>,
     local: Opened,
+    kept: Kept,
     progress: &mut Progress<'_>,
 ) -> Result<Known, Failure> {
     let interrupt = shell.session.interrupt();
     let here = local.sum(task.how.md5, &interrupt, progress)?;
     let there = keep_trying(shell, progress, |shell, progress| {
-        shell.session.client()?.sum_watched(task.remote, task.how.md5, progress)
+        match shell.session.client()?.sum_watched(task.remote, task.how.md5, kept, progress) {
+            Err(failure) if failure.code() == Some(Code::Damaged) => Ok(None),
+            sum => sum.map(Some),
+        }
     })?;
+    let Some(there) = there else { return Ok(Known::Different) };
     let same = here.root == there.root && here.md5 == there.md5.filter(|_| task.how.md5);
     Ok(if same { Known::Same(here) } else { Known::Different })
 }
