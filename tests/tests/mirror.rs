@@ -149,6 +149,17 @@ fn what_changed_its_kind_is_told_with_what_to_do_and_a_dry_run_tells_it_too() {
 }
 
 #[test]
+fn a_dry_run_tells_that_the_folder_cannot_be_opened() {
+    let scene = Scene::new();
+    fs::write(scene.site.path("work/file"), "").expect("written");
+    for option in ["--dry-run", ""] {
+        scene.run(&format!("mirror {option} get tree file/tree"), 7);
+    }
+    scene.run("mirror --dry-run get tree nowhere/tree", 0);
+    assert!(!scene.site.path("work/nowhere").exists());
+}
+
+#[test]
 fn what_cannot_be_removed_is_told_and_by_whom_it_can_be() {
     let scene = Scene::new();
     fs::remove_dir_all(scene.here.join("old")).expect("there");
@@ -182,6 +193,19 @@ fn links_parts_and_what_has_the_name_of_something_in_the_source_stay() {
         assert!(fs::symlink_metadata(scene.here.join(name)).is_ok(), "{name}");
     }
     assert!(!scene.here.join("old/e").exists() && !scene.here.join("old/older").exists());
+
+    // Also where there is nothing to be removed.
+    fs::create_dir(scene.here.join("a\tb")).expect("made");
+    for option in ["--dry-run", ""] {
+        let ran = scene.run(&format!("mirror {option} --delete get tree"), 0);
+        for stays in [
+            "/a\\u{9}b is nothing that the server could have, and stays",
+            "/way is a symbolic link, and stays",
+        ] {
+            assert!(ran.err.contains(stays), "{stays}: {ran:?}");
+        }
+    }
+    assert!(scene.here.join("a\tb").exists());
 
     // A link here has the name of a file there: it is not sent, and the file is not removed for that.
     let scene = Scene::new();

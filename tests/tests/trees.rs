@@ -310,6 +310,12 @@ fn verify_and_du_look_and_move_nothing() {
         ]
     );
     assert!(differs.err.contains("118 the same, 1 differing, 3 missing"), "{differs:?}");
+    // A name that the server cannot have.
+    fs::write(tree.join("d0/a\tb"), "").expect("written");
+    let unnameable = run("verify -r tree", 9);
+    assert!(unnameable.err.contains("3 missing, 1 failed"), "{unnameable:?}");
+    assert!(unnameable.err.contains("the server cannot have this name"), "{unnameable:?}");
+    fs::remove_file(tree.join("d0/a\tb")).expect("there");
     run("verify tree", 7);
     run("verify nothing", 6);
     run("verify tree/d0/e1/f51.c tree/d0/e1/f51.c", 9);

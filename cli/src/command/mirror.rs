@@ -25,7 +25,8 @@ pub(super) const MIRROR: Command = Command {
         ("-n, --dry-run", "do nothing, and say what would be done"),
     ],
     more: "Files that are missing or differ are moved, without asking; files that are the same are not moved again.\n\
-           Nothing is removed unless everything was listed and moved. Links, special files and parts stay.",
+           Nothing is removed unless everything was listed and moved. --delete leaves links, special files, parts and names\n\
+           that the server cannot have, and says so of all but parts. A link here gives way to a file of its name.",
     examples: &["mirror get photos", "mirror --delete put site /www"],
     side: Side::Words(&["get", "put"]),
     run: mirror,
@@ -77,7 +78,10 @@ fn here(
     let entries = tree::count_there(shell, &remote, &mut count)?;
     let (files, bytes) = count.end();
     let folder = match to {
-        _ if how.dry_run => Folder::open(&path).ok(),
+        _ if how.dry_run => match Folder::open(&path) {
+            Err(failure) if failure.cause == Cause::NotFound => None,
+            folder => Some(folder?),
+        },
         Some(_) => Some(Folder::make(&path)?),
         // Below the folder of downloads a link is not followed.
         None => Some(Folder::make(&shell.session.download)?.inner(name.as_ref())?),

@@ -197,9 +197,16 @@ impl Found {
             self.missing_there(shell, &trail.label(label, &format!("{name}/")), progress)?;
         }
         for (name, left) in &here.left {
-            let tree::Left::Skipped(why) = left else { continue };
-            self.skipped += 1;
-            self.skip(shell, &trail.label(label, name), why, progress)?;
+            let label = trail.label(label, name);
+            match left {
+                tree::Left::Skipped(why) => {
+                    self.skipped += 1;
+                    self.skip(shell, &label, why, progress)?;
+                }
+                tree::Left::Impossible(_) | tree::Left::Unknown(_) => {
+                    self.fail(shell, left.failure(), &label, progress)?
+                }
+            }
         }
         Ok(())
     }

@@ -24,8 +24,10 @@ const BLOCK: usize = 16 * SHARE;
 pub(crate) enum Left {
     /// A link, a FIFO and the like, or an unfinished download.
     Skipped(&'static str),
-    /// It should be, and cannot.
-    Failed(String),
+    /// The server cannot have it.
+    Impossible(String),
+    /// It cannot be told what it is.
+    Unknown(String),
 }
 
 /// What is in one folder, sorted by name.
@@ -111,16 +113,16 @@ fn look_at(folder: &Path, depth: usize, entry: &DirEntry) -> Option<Found> {
     let text = raw.to_string_lossy();
     let left = match entry.metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => Left::Failed(format!("cannot look at it: {error}")),
+        Err(error) => Left::Unknown(format!("cannot look at it: {error}")),
         Ok(facts) if facts.is_symlink() => Left::Skipped("a symbolic link"),
         Ok(facts) if !facts.is_file() && !facts.is_dir() => Left::Skipped("neither file nor folder"),
         Ok(facts) if facts.is_file() && is_part(folder, &text) => Left::Skipped("an unfinished download"),
         Ok(facts) => match raw.to_str().map(Name::new) {
-            Some(Ok(_)) if facts.is_dir() && depth + 1 >= DEPTH => Left::Failed("too deep".to_owned()),
+            Some(Ok(_)) if facts.is_dir() && depth + 1 >= DEPTH => Left::Impossible("too deep".to_owned()),
             Some(Ok(name)) if facts.is_dir() => return Some(Found::Dir(name)),
             Some(Ok(name)) => return Some(Found::File(name, facts.len())),
-            Some(Err(fault)) => Left::Failed(format!("the server cannot have this name: {fault}")),
-            None => Left::Failed("the server cannot have this name: it is not UTF-8".to_owned()),
+            Some(Err(fault)) => Left::Impossible(format!("the server cannot have this name: {fault}")),
+            None => Left::Impossible("the server cannot have this name: it is not UTF-8".to_owned()),
         },
     };
     Some(Found::Left(text.into_owned(), left))
@@ -171,7 +173,7 @@ impl Left {
     pub(crate) fn failure(&self) -> Failure {
         let why = match self {
             Self::Skipped(why) => why,
-            Self::Failed(why) => why.as_str(),
+            Self::Impossible(why) | Self::Unknown(why) => why.as_str(),
         };
         Failure::new(Cause::NotPermitted, why)
     }

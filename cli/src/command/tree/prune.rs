@@ -34,7 +34,7 @@ pub(crate) enum Target<'a> {
     },
 }
 
-/// What is done with what the source does not have.
+/// What is done with what the source does not have. What stays is told in the first pass, whether or not there is another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Act {
     Count,
@@ -165,14 +165,18 @@ impl Pass<'_> {
         for (name, left) in &here.left {
             let is_it = |entry: &Entry| entry.name.as_ref().is_some_and(|of| of.as_str() == name);
             let is_there = |source: &[Entry]| source.iter().any(is_it);
-            if self.act == Act::Count || is_hidden_part(name) || source.is_some_and(is_there) {
+            if self.act == Act::Remove || is_hidden_part(name) || source.is_some_and(is_there) {
                 continue;
             }
+            let label = trail.label(self.label, name);
             let what = match left {
                 Left::Skipped(what) => what,
-                Left::Failed(_) => "nothing that the server could have",
+                Left::Impossible(_) => "nothing that the server could have",
+                Left::Unknown(_) => {
+                    tally.fail(shell, left.failure(), &label)?;
+                    continue;
+                }
             };
-            let label = trail.label(self.label, name);
             tally.skip(shell, progress, &label, &format!("{what}, and stays"))?;
         }
         for (name, size) in here.files.iter().filter(|(name, _)| !has(name)) {
@@ -250,7 +254,7 @@ impl Pass<'_> {
                 }
                 Kind::Other => {
                     stays = true;
-                    if self.act != Act::Count {
+                    if self.act != Act::Remove {
                         tally.skip(shell, progress, &label, "neither file nor directory, and stays")?;
                     }
                 }

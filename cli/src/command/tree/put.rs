@@ -98,7 +98,9 @@ impl Walk<'_> {
             let label = self.trail.label(self.label, name);
             match left {
                 Left::Skipped(why) => desk.tally.skip(desk.shell, desk.progress, &label, why)?,
-                Left::Failed(_) => desk.tally.fail(desk.shell, left.failure(), &label)?,
+                Left::Impossible(_) | Left::Unknown(_) => {
+                    desk.tally.fail(desk.shell, left.failure(), &label)?
+                }
             }
         }
         if !self.uploads.how.dry_run {
@@ -300,6 +302,6 @@ mod tests {
         assert_eq!(dirs.iter().map(Name::as_str).collect::<Vec<_>>(), ["d"]);
         let left: Vec<_> = left.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(left, ["link", "x.part", "x.part.cv"]);
-        assert_eq!(list(folder, 63).expect("listed").left[0].1, Left::Failed("too deep".to_owned()));
+        assert_eq!(list(folder, 63).expect("listed").left[0].1, Left::Impossible("too deep".to_owned()));
     }
 }
