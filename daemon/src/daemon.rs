@@ -14,6 +14,7 @@ use ftp_core::machine::Machine;
 use ftp_core::session::{Session, Setup, Shared};
 use ftp_core::vfs::{Durability, Jail, Storage};
 use ftp_manual::help;
+use ftp_proto::Printable;
 use rustix::fs::FlockOperation;
 use rustix::process::{Resource, Rlimit};
 use sd_notify::NotifyState;
@@ -75,6 +76,13 @@ fn run(args: Vec<String>, storage: OnDisk<'_>) -> Result<ExitCode, String> {
         say(&sandbox(wall(&config, Reach::outer)?));
         // What a reload reads has to be within reach.
         check(&config)?;
+        if !config.data.exists() {
+            let data = config.data.display().to_string();
+            say(&format!(
+                "the data folder {} is not there: the daemon makes it, without accounts",
+                Printable(&data)
+            ));
+        }
         say("everything is sound");
         return Ok(ExitCode::SUCCESS);
     }

@@ -106,8 +106,11 @@ impl Logs {
         match audit {
             Audit::Login { peer, user, event } => self.login(peer, &user, event),
             Audit::Operate(operation) => info!(self.operate.new(OwnedKV(Operation(operation))), ""),
-            Audit::Charged { peer, offence } => {
-                debug!(self.daemon, "penalty"; "offence" => format!("{offence:?}"), "peer" => peer.to_string());
+            Audit::Charged { peer, offence, slowed: true } => {
+                info!(self.login, ""; "event" => "slowed", "ip" => peer.ip().to_string(), "port" => peer.port(), "why" => offence.word());
+            }
+            Audit::Charged { peer, offence, slowed: false } => {
+                debug!(self.daemon, "penalty"; "offence" => offence.word(), "peer" => peer.to_string());
             }
             Audit::State { peer, from, to } => {
                 debug!(self.daemon, "session"; "from" => from, "to" => to, "peer" => peer.to_string());

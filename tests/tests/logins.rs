@@ -40,7 +40,9 @@ fn five_wrong_ones_slow_the_source_down() {
         let log = std::fs::read_to_string(site.path("var/log/login.log")).expect("a log");
         let refused =
             log.lines().filter(|line| line.contains("event=refused") && line.contains("user=alice"));
-        refused.filter(|line| line.contains("ip=127.0.0.1")).count() >= 4
+        let slowed =
+            log.lines().filter(|line| line.contains("event=slowed") && line.contains("why=wrong_login"));
+        refused.filter(|line| line.contains("ip=127.0.0.1")).count() >= 4 && slowed.count() == 1
     });
 }
 

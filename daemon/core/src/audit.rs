@@ -19,12 +19,14 @@ pub enum Audit {
     },
     /// A user did something to a file.
     Operate(Operate),
-    /// A source has to pay for how a login or a connection ended: for the debug log.
+    /// A source has to pay for how a login or a connection ended: for the debug log, unless it begins to have to wait.
     Charged {
         /// Who.
         peer: SocketAddr,
         /// For what.
         offence: Offence,
+        /// From now on it has to wait, and had not to before.
+        slowed: bool,
     },
     /// A session went from one state to another: for the debug log.
     State {

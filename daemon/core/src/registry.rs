@@ -147,11 +147,9 @@ impl Shared {
         self.penalties.borrow().owed(now, source).filter(|_| !self.is_exempt(source))
     }
 
-    /// Charges a source, if it is not one of those that never pay.
-    pub fn charge(&self, now: Instant, source: IpAddr, offence: Offence) {
-        if !self.is_exempt(source) {
-            self.penalties.borrow_mut().charge(now, source, offence);
-        }
+    /// Charges a source, if it is not one of those that never pay. Says whether it begins to have to wait.
+    pub fn charge(&self, now: Instant, source: IpAddr, offence: Offence) -> bool {
+        !self.is_exempt(source) && self.penalties.borrow_mut().charge(now, source, offence)
     }
 
     fn is_exempt(&self, source: IpAddr) -> bool {

@@ -11,6 +11,7 @@ use crate::config::Config;
 use ftp_core::account::user_file::Users;
 use ftp_proto::{Printable, UserName};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
@@ -108,6 +109,10 @@ fn kernel(data: &Path) -> Finding {
         .and_then(|data| rustix::fs::openat2(data, ".", flags, Mode::empty(), ResolveFlags::BENEATH));
     match opened {
         Ok(_) => Ok("kernel has openat2".to_owned()),
+        Err(Errno::ACCESS) => Err(format!(
+            "data folder {} cannot be opened by you; look as root or as the daemon's user",
+            shown(data)
+        )),
         Err(error) => {
             let error = io::Error::from(error);
             Err(format!(
@@ -152,9 +157,9 @@ fn folders(config: &Config, users: &Users, daemon: Owner) -> Vec<Finding> {
             continue;
         }
         let own = folder.join(name.as_str());
-        let parts = [own.clone(), own.join("home"), own.join("parts")];
-        let problem = parts.iter().find_map(|path| private_folder(path, daemon).err());
-        let problem = problem.or_else(|| on_one_file_system(&folder, name).err());
+        let parts = [own.clone(), own.join("home"), own.join("parts"), own.join("trees")];
+        let problem = on_one_file_system(&folder, name).err();
+        let problem = problem.or_else(|| parts.iter().find_map(|path| private_folder(path, daemon).err()));
         let problem = problem.or_else(|| daemon.gets_into_all(config, name).err());
         let problem = problem.or_else(|| only_files(config, name).err());
         findings.push(problem.map_or_else(|| Ok(format!("folder of {name}")), Err));
@@ -174,14 +179,16 @@ fn folders(config: &Config, users: &Users, daemon: Owner) -> Vec<Finding> {
 /// What a session opens, as it does: never across the edge of a file system, over which no upload could be renamed.
 fn on_one_file_system(users: &Path, name: &UserName) -> Result<(), String> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
     let Ok(folder) = rustix::fs::open(users, flags, Mode::empty()) else { return Ok(()) };
-    for below in ["", "/home", "/parts"] {
+    let in_vain = format!("nobody can log in as {name}");
+    let blind = format!("what a disk does to the files of {name} is not found");
+    for (below, so) in [("", &in_vain), ("/home", &in_vain), ("/parts", &in_vain), ("/trees", &blind)] {
         let path = format!("{name}{below}");
         let opened = rustix::fs::openat2(&folder, &path, flags, Mode::empty(), resolve);
-        if opened.is_err_and(|error| error == rustix::io::Errno::XDEV) {
+        if opened.is_err_and(|error| error == Errno::XDEV) {
             return Err(format!(
-                "{} is a mount of its own, so nobody can log in as {name}: homes and parts have to be on one file system; unmount it, and \
+                "{} is a mount of its own, so {so}: homes, parts and trees have to be on one file system; unmount it, and \
                  mount all users at {} instead",
                 shown(&users.join(path)),
                 shown(users)
@@ -215,7 +222,7 @@ fn only_files(config: &Config, user: &UserName) -> Result<(), String> {
 fn private_folder(path: &Path, daemon: Owner) -> Result<(), String> {
     let stat = match rustix::fs::lstat(path) {
         Ok(stat) => stat,
-        Err(rustix::io::Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(()),
         Err(error) => return Err(format!("{}: {}", shown(path), io::Error::from(error))),
     };
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {

@@ -22,12 +22,21 @@ impl Owner {
         Self { user: stat.st_uid, group: stat.st_gid }
     }
 
-    /// A folder that nobody else gets into has to be the daemon's.
+    /// A folder that nobody else gets into has to be the daemon's, and it has to be able to work in it.
     pub(super) fn owns(self, path: &Path, stat: &Stat) -> Result<(), String> {
-        if self.is_root() || stat.st_uid == self.user {
+        if self.is_root() {
             return Ok(());
         }
         let path = shown(path);
+        let mode = stat.st_mode & 0o777;
+        if stat.st_uid == self.user && mode & 0o700 != 0o700 {
+            return Err(format!(
+                "{path} has mode {mode:03o}, so the daemon cannot work in it; run chmod 700 on it"
+            ));
+        }
+        if stat.st_uid == self.user {
+            return Ok(());
+        }
         let advice = self.advice(&path);
         Err(format!("{path} belongs to uid {}, so the daemon does not get in; {advice}", stat.st_uid))
     }

@@ -22,11 +22,11 @@ pub(super) fn run(config: &ConfigFile, order: &Scrub, console: &mut dyn Console)
     // It reads whatever there is, beside others who have work to do.
     let _best_effort = rustix::process::nice(19);
     let jail = Jail::new(config.users());
-    let (mut unsound, mut fault) = (0, None);
+    let (mut damaged, mut unread, mut fault) = (0, 0, None);
     for user in chosen {
-        match scrub(&jail, user, console) {
+        match scrub(&jail, user, console, &mut damaged) {
             Ok(scrubbed) => {
-                unsound += scrubbed.unsound;
+                unread += scrubbed.unsound;
                 console.print(&format!("{user}: {}", told(&scrubbed)))?;
             }
             Err(Failure::Closed) => return Err(Failure::Closed),
@@ -36,18 +36,25 @@ pub(super) fn run(config: &ConfigFile, order: &Scrub, console: &mut dyn Console)
             }
         }
     }
-    match (unsound, fault) {
-        (0, None) => Ok(()),
-        (0, Some(_)) => Err(Failure::failed("not all users could be looked at")),
-        (n, _) => Err(Failure::failed(format!(
-            "{} not what was uploaded, or cannot be read: put {} there again from a good copy, and have the disk looked at",
+    match (damaged, unread - damaged, fault) {
+        (0, 0, None) => Ok(()),
+        (0, 0, Some(_)) => Err(Failure::failed("not all users could be looked at")),
+        (0, _, _) => Err(Failure::failed("not everything could be read; ftp-admin check may say why")),
+        (n, _, _) => Err(Failure::failed(format!(
+            "{} not what was uploaded: put {} there again from a good copy, and have the disk looked at",
             things(n),
             if n == 1 { "it" } else { "them" },
         ))),
     }
 }
 
-fn scrub(jail: &Jail, user: &UserName, console: &mut dyn Console) -> Result<Scrubbed, Failure> {
+/// Looks at the files of a user, and counts those that are damaged.
+fn scrub(
+    jail: &Jail,
+    user: &UserName,
+    console: &mut dyn Console,
+    damaged: &mut u64,
+) -> Result<Scrubbed, Failure> {
     let home = Home::beside(jail, user)
         .map_err(|fault| Failure::failed(format!("cannot scrub what {user} has: {fault}")))?;
     let Some(home) = home else { return Ok(Scrubbed::default()) };
@@ -57,6 +64,7 @@ fn scrub(jail: &Jail, user: &UserName, console: &mut dyn Console) -> Result<Scru
         let path = Printable(&path);
         let text = match fault {
             Fault::Damaged { offset, .. } => {
+                *damaged += 1;
                 format!(
                     "DAMAGED     {user}:{path}  differs from what was uploaded, at byte {offset} or after"
                 )

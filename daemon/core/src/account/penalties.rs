@@ -20,6 +20,17 @@ pub enum Offence {
 }
 
 impl Offence {
+    /// As it stands in a log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WrongLogin => "wrong_login",
+            Self::NoLogin => "no_login",
+            Self::TooSlow => "too_slow",
+            Self::Nonsense => "nonsense",
+        }
+    }
+
     fn cost(self) -> Duration {
         Duration::from_secs(match self {
             Self::WrongLogin => 5,
@@ -82,8 +93,8 @@ impl Penalties {
         Some(debt.end.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
-    /// This source did something that costs.
-    pub fn charge(&mut self, now: Instant, source: IpAddr, offence: Offence) {
+    /// This source did something that costs. Says whether it has to wait from now on, and had not to before.
+    pub fn charge(&mut self, now: Instant, source: IpAddr, offence: Offence) -> bool {
         self.forget_paid(now);
         let source = source.into();
         let before = self.debts.remove(&source);
@@ -94,10 +105,11 @@ impl Penalties {
         }
         let end = before.map_or(now, |debt| debt.end.max(now)) + offence.cost();
         let end = end.min(now + MOST);
-        let enforced =
-            before.is_some_and(|debt| debt.enforced) || end.saturating_duration_since(now) >= ENFORCED_FROM;
+        let was_enforced = before.is_some_and(|debt| debt.enforced);
+        let enforced = was_enforced || end.saturating_duration_since(now) >= ENFORCED_FROM;
         self.debts.insert(source, Debt { end, enforced });
         self.by_end.insert((end, source));
+        enforced && !was_enforced
     }
 
     fn forget_paid(&mut self, now: Instant) {
@@ -125,6 +137,16 @@ mod tests {
 
     fn seconds(n: u64) -> Duration {
         Duration::from_secs(n)
+    }
+
+    #[test]
+    fn that_a_source_is_slowed_down_is_said_when_it_begins() {
+        let (mut penalties, mut now) = (Penalties::default(), Instant::now());
+        for begins in [false, true, false, false] {
+            assert_eq!(penalties.charge(now, A, TooSlow), begins);
+        }
+        now += seconds(41);
+        assert!(!penalties.charge(now, A, TooSlow) && penalties.charge(now, A, TooSlow), "it had paid");
     }
 
     #[test]

@@ -127,8 +127,8 @@ impl Session {
     pub(super) fn charge(&mut self, now: Instant, offence: Offence) {
         let is_guest = matches!(self.state, State::Handshaking { .. } | State::Guest { .. });
         if is_guest && !self.fx.mute && (!self.tried || offence == Offence::Nonsense) {
-            self.shared.charge(now, self.peer.ip(), offence);
-            self.fx.note(Audit::Charged { peer: self.peer, offence });
+            let slowed = self.shared.charge(now, self.peer.ip(), offence);
+            self.fx.note(Audit::Charged { peer: self.peer, offence, slowed });
         }
     }
 

@@ -161,8 +161,8 @@ impl Entering {
                     None => {
                         let why = if given { "wrong_password" } else { "unknown_user" };
                         let (peer, offence) = (self.peer, Offence::WrongLogin);
-                        shared.charge(now, peer.ip(), offence);
-                        fx.note(Audit::Charged { peer, offence });
+                        let slowed = shared.charge(now, peer.ip(), offence);
+                        fx.note(Audit::Charged { peer, offence, slowed });
                         failing(why, &self.given, self.started, now)
                     }
                 };

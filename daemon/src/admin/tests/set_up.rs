@@ -124,7 +124,13 @@ fn what_the_daemon_cannot_get_into_is_told() {
         std::os::unix::fs::chown(&home, Some(0), Some(0)).expect("chown");
         let told = problem();
         assert!(told.contains("alice/home belongs to uid 0, so the daemon does not get in"), "{told}");
+        std::os::unix::fs::chown(&home, Some(4711), Some(4712)).expect("chown");
     }
+    chmod(&home, 0o500);
+    let told = problem();
+    assert!(told.contains("alice/home has mode 500, so the daemon cannot work in it"), "{told}");
+    chmod(&home, 0o700);
+    assert_eq!(problem(), "");
 }
 
 #[test]
@@ -158,6 +164,13 @@ fn what_a_login_stumbles_over_is_told_and_hides_no_other_account() {
     assert!(script.err.contains("what alice has: directories are nested more than 128"), "{}", script.err);
     assert!(script.out.contains("\nbob\t5\t") && !script.out.contains("alice"), "{}", script.out);
     assert!(failed(site.script("view alice")).1.contains("nested"));
+
+    let trees = site.path("var/users/alice/trees");
+    std::fs::write(&trees, "").expect("written");
+    std::fs::remove_dir(deep.join("d")).expect("there");
+    let told = problem();
+    assert!(told.contains("alice/trees is not a folder; move it away"), "{told}");
+    std::fs::remove_file(&trees).expect("there");
 
     std::fs::remove_dir_all(&home).expect("there");
     symlink(site.path("var"), &home).expect("made");

@@ -112,7 +112,9 @@ impl<'de> Deserialize<'de> for User {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let record = Record::deserialize(from)?;
         let password = PasswordHash::parse(&record.password).map_err(|fault| {
-            D::Error::custom(format_args!("the password is {fault}; set a new one with ftp-admin setup"))
+            D::Error::custom(format_args!(
+                "the password is {fault}; an account that is taken out and created anew finds its files again"
+            ))
         })?;
         if record.quota.is_some_and(|quota| quota > INTEGER) {
             return Err(D::Error::custom(format_args!("`quota` has to be at most {INTEGER}, or None")));
