@@ -190,7 +190,7 @@ class Storm(Row):
 
     def prepare(self):
         size = self.site.sizes.big
-        self.title = f"Upload of {size >> 20} MiB alone, and while 200 log in at once; pings of another session meanwhile"
+        self.title = f"Upload of {size >> 20} MiB alone, and while 200 log in at once"
         self.methods += [Method("ours", "ours", lambda: self.upload(0)), Method("ours, in the storm", "ours", lambda: self.upload(200))]
 
     def upload(self, logins):
