@@ -76,11 +76,14 @@ fn no_name_forges_a_line_or_gives_somebody_else_the_blame() {
         }
     }
     let log = site.path("var/log/login.log");
-    let lines = || fs::read_to_string(&log).expect("a log").matches('\n').count() as u64;
-    eventually("each is in the log", || lines() >= names);
-    let text = fs::read_to_string(&log).expect("a log");
-    assert_eq!(text.lines().count() as u64, names, "one line each, and no more");
-    for line in text.lines() {
+    let read = || fs::read_to_string(&log).expect("a log");
+    // And one when all that is owed begins to be waited for.
+    eventually("each is in the log", || read().matches('\n').count() as u64 > names);
+    let text = read();
+    let (slowed, refused): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.contains(" event=slowed "));
+    assert!(matches!(slowed[..], [line] if line.ends_with(" why=wrong_login")), "{slowed:?}");
+    assert_eq!(refused.len() as u64, names, "one line each, and no more");
+    for line in &refused {
         assert!(is_printable(line), "{line:?}");
         let (front, _) = line.split_once(" user=").expect("the name is last");
         let mut words = front.split(' ').skip(1);
@@ -97,11 +100,13 @@ fn no_name_forges_a_line_or_gives_somebody_else_the_blame() {
     };
     let all = found(log.to_str().expect("UTF-8"));
     assert_eq!(all.lines().filter(|ip| *ip == "127.0.0.1").count() as u64, names);
-    assert_eq!(all.lines().count() as u64, names);
+    assert_eq!(all.lines().filter(|ip| *ip == "-").count(), 1);
+    assert_eq!(all.lines().count() as u64, names + 1);
 
     let others = site.path("others.log");
-    let refused = text.lines().next().expect("one");
+    let (refused, slowed) = (refused[0], slowed[0]);
     let good = [
+        slowed.to_owned(),
         "2026-11-25T10:00:00.000Z event=login ip=192.0.2.1 port=1 by=password took=0.500 user=alice".to_owned(),
         "2026-11-25T10:00:00.000Z event=logout ip=192.0.2.1 port=1 why=closed after=1.000 received=0 sent=0 user=alice".to_owned(),
         "2026-11-25T10:00:00.000Z event=refused ip=192.0.2.1 port=1 why=queue_full code=busy user=alice".to_owned(),
