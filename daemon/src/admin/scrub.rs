@@ -22,11 +22,11 @@ pub(super) fn run(config: &ConfigFile, order: &Scrub, console: &mut dyn Console)
     // It reads whatever there is, beside others who have work to do.
     let _best_effort = rustix::process::nice(19);
     let jail = Jail::new(config.users());
-    let (mut damaged, mut unread, mut fault) = (0, 0, None);
+    let (mut damaged, mut unsound, mut fault) = (0, 0, None);
     for user in chosen {
         match scrub(&jail, user, console, &mut damaged) {
             Ok(scrubbed) => {
-                unread += scrubbed.unsound;
+                unsound += scrubbed.unsound;
                 console.print(&format!("{user}: {}", told(&scrubbed)))?;
             }
             Err(Failure::Closed) => return Err(Failure::Closed),
@@ -36,7 +36,7 @@ pub(super) fn run(config: &ConfigFile, order: &Scrub, console: &mut dyn Console)
             }
         }
     }
-    match (damaged, unread - damaged, fault) {
+    match (damaged, unsound.saturating_sub(damaged), fault) {
         (0, 0, None) => Ok(()),
         (0, 0, Some(_)) => Err(Failure::failed("not all users could be looked at")),
         (0, _, _) => Err(Failure::failed("not everything could be read; ftp-admin check may say why")),
